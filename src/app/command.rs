@@ -1,0 +1,302 @@
+//! Everything that can be asked for. A script is one of these per line, as JSON.
+
+use std::path::PathBuf;
+
+use nunatak_domain::geo::GeoBounds;
+use nunatak_domain::job::{
+    ConvertConfig, DeviceChoice, ExplainConfig, PolygonizeConfig, PredictConfig, PriorConfig, RenderConfig,
+};
+use nunatak_domain::layer::{Blend, LayerId, SceneId};
+use nunatak_domain::spectra::SpectralReference;
+use nunatak_domain::style::{StretchMethod, Style};
+use nunatak_jobs::JobId;
+use serde::{Deserialize, Serialize};
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "command", rename_all = "snake_case")]
+pub enum Command {
+    /// Opens a raster and puts a layer on top of the map.
+    OpenScene {
+        path: PathBuf,
+    },
+    /// Reads a network's weights and record; it becomes the session's model.
+    OpenModel {
+        path: PathBuf,
+    },
+    /// Replaces the session's references by those of a CSV file.
+    OpenReferences {
+        path: PathBuf,
+    },
+    /// Takes the references that came with the model.
+    UseModelReferences,
+    EditReferences {
+        edit: ReferenceEdit,
+    },
+    SaveReferences {
+        path: PathBuf,
+        #[serde(default)]
+        overwrite: bool,
+    },
+
+    RemoveLayer {
+        layer: LayerId,
+    },
+    /// `to` counts from the bottom.
+    MoveLayer {
+        layer: LayerId,
+        to: usize,
+    },
+    RenameLayer {
+        layer: LayerId,
+        name: String,
+    },
+    SetVisible {
+        layer: LayerId,
+        visible: bool,
+    },
+    /// In [0, 1].
+    SetOpacity {
+        layer: LayerId,
+        opacity: f32,
+    },
+    SetBlend {
+        layer: LayerId,
+        blend: Blend,
+    },
+    SetStyle {
+        layer: LayerId,
+        style: Style,
+    },
+    /// Computes the limits of the layer's stretch anew (in the background) and sets them.
+    Stretch {
+        layer: LayerId,
+        method: StretchMethod,
+        #[serde(default)]
+        extent: StretchExtent,
+    },
+    /// Adds a layer that shows the prior of a scene against the session's references.
+    ShowPrior {
+        scene: SceneId,
+    },
+
+    SetDevice {
+        device: DeviceChoice,
+    },
+    Info {
+        path: PathBuf,
+        #[serde(default)]
+        statistics: bool,
+    },
+    Predict(PredictConfig),
+    /// Predict and explain an open scene with the session's model and put class map,
+    /// attention, Grad-CAM and probabilities on the map; files go to the session's folder.
+    PredictLayer {
+        scene: SceneId,
+        #[serde(default)]
+        class: Option<usize>,
+    },
+    Explain(ExplainConfig),
+    Prior(PriorConfig),
+    Polygonize(PolygonizeConfig),
+    Render(RenderConfig),
+    Convert(ConvertConfig),
+    /// Writes the session's model as safetensors with its record.
+    ExportModel {
+        path: PathBuf,
+        #[serde(default)]
+        overwrite: bool,
+    },
+    CancelJob {
+        job: JobId,
+    },
+}
+
+/// Changes of the reference set; the prior follows at once.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum ReferenceEdit {
+    Add {
+        reference: SpectralReference,
+    },
+    Remove {
+        index: usize,
+    },
+    Replace {
+        index: usize,
+        reference: SpectralReference,
+    },
+    /// Factor on the threshold, > 0.
+    SetWeight {
+        index: usize,
+        weight: f64,
+    },
+    SetEnabled {
+        index: usize,
+        enabled: bool,
+    },
+    Clear,
+}
+
+/// Which pixels statistics are taken from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum StretchExtent {
+    /// Stored statistics, or a bounded sample of the whole raster.
+    #[default]
+    Whole,
+    /// This part of the map, in the map's CRS.
+    View { bounds: GeoBounds },
+}
+
+/// Why a command was refused; nothing has changed.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct CommandError(pub String);
+
+#[cfg(test)]
+mod tests {
+    use nunatak_domain::class::{ClassId, ClassScheme, Rgb};
+    use nunatak_domain::grid::PixelRect;
+    use nunatak_domain::job::{Connectivity, PredictMode, SimilarityMode};
+    use nunatak_domain::style::Stretch;
+
+    use super::*;
+
+    /// One of each, with as many fields set as there are.
+    fn every_command() -> Vec<Command> {
+        let (layer, scene) = (LayerId(3), SceneId(2));
+        let reference = SpectralReference {
+            class: Some(ClassId(4)),
+            weight: 1.5,
+            ..SpectralReference::new("firn", Rgb([1, 2, 3]), vec![0.25, 0.5])
+        };
+        let stretch = Stretch { min: -1.0, max: 2.5, gamma: 1.2 };
+        let styles = [
+            Style::Rgb { bands: [3, 2, 1], stretch: [stretch; 3], method: StretchMethod::Sigma { n: 2.0 } },
+            Style::Colormap {
+                band: 0,
+                stretch,
+                method: StretchMethod::PERCENT_2_98,
+                colormap: nunatak_domain::colormap::ColormapName::Turbo,
+            },
+            Style::Classes { band: 0, scheme: ClassScheme::numbered(3) },
+        ];
+        let edits = [
+            ReferenceEdit::Add { reference: reference.clone() },
+            ReferenceEdit::Remove { index: 1 },
+            ReferenceEdit::Replace { index: 1, reference },
+            ReferenceEdit::SetWeight { index: 0, weight: 2.0 },
+            ReferenceEdit::SetEnabled { index: 0, enabled: false },
+            ReferenceEdit::Clear,
+        ];
+        let bounds = GeoBounds { min_x: -1.0, min_y: 2.0, max_x: 3.0, max_y: 4.5 };
+        let jobs = [
+            Command::Predict(PredictConfig {
+                model: "m.safetensors".into(),
+                raster: "a.tif".into(),
+                out: "c.tif".into(),
+                probabilities: Some("p.tif".into()),
+                margin: Some("m.tif".into()),
+                entropy: Some("e.tif".into()),
+                mode: PredictMode::Compat,
+                device: DeviceChoice::Gpu(Some(1)),
+                tile_px: 128,
+                bands: Some(vec![2, 1, 0]),
+                cog: true,
+                resume: true,
+                overwrite: true,
+            }),
+            Command::Explain(ExplainConfig {
+                model: "m.pth".into(),
+                raster: "a.tif".into(),
+                out_dir: "out".into(),
+                class: Some(2),
+                window: Some(PixelRect::new(1, 2, 3, 4)),
+                bands: Some(vec![0]),
+                device: DeviceChoice::Cpu,
+                overwrite: true,
+            }),
+            Command::Prior(PriorConfig {
+                references: "r.csv".into(),
+                raster: "a.tif".into(),
+                out: "s.tif".into(),
+                classes: Some("c.tif".into()),
+                mode: SimilarityMode::Compat,
+                bands: Some(vec![1, 0]),
+                overwrite: true,
+            }),
+            Command::Polygonize(PolygonizeConfig {
+                raster: "c.tif".into(),
+                out: "c.gpkg".into(),
+                connectivity: Connectivity::Eight,
+                min_area: 900.0,
+                simplify: 15.0,
+                classes: Some(vec![1, 2]),
+                overwrite: true,
+            }),
+            Command::Render(RenderConfig {
+                rasters: vec!["a.tif".into(), "c.tif".into()],
+                out: "o.png".into(),
+                width_px: 1200,
+                height_px: 800,
+                bbox: Some(bounds),
+                bands: Some(vec![3, 2, 1]),
+                overlay_opacity: 0.5,
+                overwrite: true,
+            }),
+            Command::Convert(ConvertConfig {
+                raster: "a.tif".into(),
+                out: "b.tif".into(),
+                cog: true,
+                bands: Some(vec![0]),
+                overwrite: true,
+            }),
+        ];
+        let plain = [
+            Command::OpenScene { path: "a.tif".into() },
+            Command::OpenModel { path: "m.pth".into() },
+            Command::OpenReferences { path: "r.csv".into() },
+            Command::UseModelReferences,
+            Command::SaveReferences { path: "r.csv".into(), overwrite: true },
+            Command::RemoveLayer { layer },
+            Command::MoveLayer { layer, to: 2 },
+            Command::RenameLayer { layer, name: "Ice".to_owned() },
+            Command::SetVisible { layer, visible: false },
+            Command::SetOpacity { layer, opacity: 0.25 },
+            Command::SetBlend { layer, blend: Blend::Multiply },
+            Command::Stretch { layer, method: StretchMethod::MinMax, extent: StretchExtent::Whole },
+            Command::Stretch { layer, method: StretchMethod::Manual, extent: StretchExtent::View { bounds } },
+            Command::ShowPrior { scene },
+            Command::SetDevice { device: DeviceChoice::Gpu(None) },
+            Command::Info { path: "a.tif".into(), statistics: true },
+            Command::PredictLayer { scene, class: Some(1) },
+            Command::ExportModel { path: "m.safetensors".into(), overwrite: true },
+            Command::CancelJob { job: JobId(7) },
+        ];
+        let styled = styles.into_iter().map(|style| Command::SetStyle { layer, style });
+        let edited = edits.into_iter().map(|edit| Command::EditReferences { edit });
+        plain.into_iter().chain(styled).chain(edited).chain(jobs).collect()
+    }
+
+    #[test]
+    fn every_command_survives_a_script_line() {
+        for command in every_command() {
+            let line = serde_json::to_string(&command).expect("a line");
+
+            let back: Command = serde_json::from_str(&line).expect("a command");
+
+            assert_eq!(command, back, "{line}");
+            assert!(!line.contains('\n'));
+        }
+    }
+
+    #[test]
+    fn what_may_be_left_out_has_a_default() {
+        let short: Command =
+            serde_json::from_str(r#"{"command":"stretch","layer":1,"method":{"kind":"percentile","low":1,"high":99}}"#)
+                .expect("a command");
+        let Command::Stretch { extent, .. } = short else { panic!("a stretch") };
+        assert_eq!(extent, StretchExtent::Whole);
+        assert!(serde_json::from_str::<Command>(r#"{"command":"fly"}"#).is_err());
+    }
+}

@@ -1,0 +1,366 @@
+//! What each command does: at once where that is quick, else by a job on a lane.
+
+use std::path::Path;
+
+use nunatak_domain::colormap::ColormapName;
+use nunatak_domain::job::DeviceChoice;
+use nunatak_domain::layer::{LayerId, LayerRole, LayerSource, SceneId};
+use nunatak_domain::map::MAX_RESIDENT_BANDS;
+use nunatak_domain::scene::BandStatistics;
+use nunatak_domain::style::{Stretch, StretchMethod, Style};
+use nunatak_jobs::{JobError, JobId, JobMonitor, Lane, Runner};
+
+use crate::command::{Command, CommandError, ReferenceEdit, StretchExtent};
+use crate::event::{Event, JobStatus};
+use crate::guard::check_outputs;
+use crate::layers::NewLayer;
+use crate::references::References;
+use crate::session::{Jobs, Session};
+use crate::work::{self, Done};
+
+impl Session {
+    /// Does what is quick at once and starts a job for the rest.
+    ///
+    /// # Errors
+    /// The command makes no sense now (unknown layer, no model, file exists); nothing changed.
+    pub fn dispatch(&mut self, command: Command) -> Result<Vec<Event>, CommandError> {
+        check_outputs(&command)?;
+        let recipe = command.clone();
+        match command {
+            Command::OpenScene { path } => {
+                let title = format!("Open {}", name(&path));
+                Ok(self.start(Target::Open, title, move |monitor| work::open::scene(&path, monitor)))
+            }
+            Command::OpenModel { path } => {
+                let title = format!("Open {}", name(&path));
+                Ok(self.start(Target::Open, title, move |_| work::open::model(&path)))
+            }
+            Command::OpenReferences { path } => {
+                let title = format!("Open {}", name(&path));
+                Ok(self.start(Target::Open, title, move |_| work::open::references(&path)))
+            }
+            Command::UseModelReferences => self.use_model_references(),
+            Command::EditReferences { edit } => self.edit_references(edit),
+            Command::SaveReferences { path, overwrite } => {
+                let set = self.references.set().clone();
+                let title = format!("Save {}", name(&path));
+                Ok(self.start(Target::Files, title, move |_| work::save::references(&set, &path, overwrite)))
+            }
+            Command::RemoveLayer { layer } => self.remove_layer(layer),
+            Command::MoveLayer { layer, to } => {
+                self.layers.move_to(layer, to)?;
+                Ok(self.layers_changed())
+            }
+            Command::RenameLayer { layer, name } => {
+                self.layers.get_mut(layer)?.name = name;
+                Ok(vec![Event::LayersChanged])
+            }
+            Command::SetVisible { layer, visible } => {
+                self.layers.get_mut(layer)?.visible = visible;
+                Ok(vec![Event::LayersChanged])
+            }
+            Command::SetOpacity { layer, opacity } => {
+                if !opacity.is_finite() {
+                    return Err(CommandError("opacity is a number from 0 to 1".to_owned()));
+                }
+                self.layers.get_mut(layer)?.opacity = opacity.clamp(0.0, 1.0);
+                Ok(vec![Event::LayersChanged])
+            }
+            Command::SetBlend { layer, blend } => {
+                self.layers.get_mut(layer)?.blend = blend;
+                Ok(vec![Event::LayersChanged])
+            }
+            Command::SetStyle { layer, style } => {
+                self.layers.set_style(layer, style)?;
+                Ok(vec![Event::LayersChanged])
+            }
+            Command::Stretch { layer, method, extent } => self.stretch(layer, method, extent),
+            Command::ShowPrior { scene } => self.show_prior(scene),
+            Command::SetDevice { device } => {
+                self.device.choice = device;
+                self.device.text = device.to_string();
+                self.find_device();
+                Ok(Vec::new())
+            }
+            Command::Info { path, statistics } => {
+                let title = format!("Info {}", name(&path));
+                Ok(self.start(Target::Open, title, move |monitor| work::open::info(&path, statistics, monitor)))
+            }
+            Command::Predict(config) => {
+                let device = self.device_for(config.device);
+                let title = format!("Predict {}", name(&config.raster));
+                Ok(self.compute(title, move |compute, monitor| {
+                    work::predict::run(compute, device, &config, &recipe, monitor)
+                }))
+            }
+            Command::PredictLayer { scene, class } => self.predict_layer(scene, class),
+            Command::Explain(config) => {
+                let device = self.device_for(config.device);
+                let title = format!("Explain {}", name(&config.raster));
+                Ok(self.compute(title, move |compute, monitor| {
+                    work::explain::run(compute, device, &config, &recipe, monitor)
+                }))
+            }
+            Command::Prior(config) => {
+                let title = format!("Prior {}", name(&config.raster));
+                Ok(self.compute(title, move |_, monitor| work::prior::run(&config, &recipe, monitor)))
+            }
+            Command::Polygonize(config) => {
+                let title = format!("Polygonize {}", name(&config.raster));
+                Ok(self.start(Target::Files, title, move |monitor| work::export::polygonize(&config, &recipe, monitor)))
+            }
+            Command::Render(config) => {
+                let Some(painter) = self.painter.clone() else {
+                    return Err(CommandError("this session cannot draw pictures: it has no painter".to_owned()));
+                };
+                work::render::check(&config)?;
+                let title = format!("Render {}", name(&config.out));
+                Ok(self
+                    .start(Target::Files, title, move |monitor| work::render::run(&painter, &config, &recipe, monitor)))
+            }
+            Command::Convert(config) => {
+                let title = format!("Convert {}", name(&config.raster));
+                Ok(self.start(Target::Files, title, move |monitor| work::export::convert(&config, &recipe, monitor)))
+            }
+            Command::ExportModel { path, overwrite } => {
+                let model = self.model.as_ref().ok_or_else(no_model)?;
+                let source = model.path.clone();
+                let title = format!("Export {}", name(&path));
+                Ok(self.start(Target::Files, title, move |_| work::save::model(&source, &path, overwrite)))
+            }
+            Command::CancelJob { job } => {
+                if !self.runner.cancel(job) {
+                    return Err(CommandError(format!("there is no job {}", job.0)));
+                }
+                Ok(Vec::new())
+            }
+        }
+    }
+
+    fn use_model_references(&mut self) -> Result<Vec<Event>, CommandError> {
+        let model = self.model.as_ref().ok_or_else(no_model)?;
+        self.references = References::of_model(&model.record)?;
+        Ok(self.references_changed())
+    }
+
+    fn edit_references(&mut self, edit: ReferenceEdit) -> Result<Vec<Event>, CommandError> {
+        self.references.edit(edit)?;
+        Ok(self.references_changed())
+    }
+
+    /// Class maps of the prior follow the names and colours of the references.
+    pub(crate) fn references_changed(&mut self) -> Vec<Event> {
+        let scheme = self.references.set().scheme();
+        let priors: Vec<LayerId> = self
+            .layers
+            .all()
+            .iter()
+            .filter(|layer| matches!(layer.source, LayerSource::Prior { .. }))
+            .map(|layer| layer.id)
+            .collect();
+        for id in priors {
+            if let Ok(layer) = self.layers.get_mut(id)
+                && let Style::Classes { scheme: old, .. } = &mut layer.style
+            {
+                old.clone_from(&scheme);
+            }
+        }
+        vec![Event::ReferencesChanged]
+    }
+
+    fn remove_layer(&mut self, layer: LayerId) -> Result<Vec<Event>, CommandError> {
+        if let Some(scene) = self.layers.remove(layer)? {
+            self.tiles.forget_scene(scene);
+            self.said.retain(|(id, _)| *id != scene);
+        }
+        Ok(self.layers_changed())
+    }
+
+    fn stretch(
+        &mut self,
+        layer: LayerId,
+        method: StretchMethod,
+        extent: StretchExtent,
+    ) -> Result<Vec<Event>, CommandError> {
+        let unknown = || CommandError(format!("there is no layer {}", layer.0));
+        let found = self.layers.get(layer).ok_or_else(unknown)?;
+        let bands = found.style.bands();
+        if matches!(found.style, Style::Classes { .. }) {
+            return Err(CommandError("a class map has no stretch".to_owned()));
+        }
+        if matches!(found.source, LayerSource::Prior { .. }) {
+            // A similarity is in [0, 1] by definition.
+            self.layers.get_mut(layer)?.style = similarity_style(&found.style.clone());
+            return Ok(vec![Event::LayersChanged]);
+        }
+        let scene = self.scene_of(found.source).ok_or_else(unknown)?;
+        let window = match extent {
+            StretchExtent::Whole => {
+                let known: Option<Vec<(usize, BandStatistics)>> =
+                    bands.iter().map(|&band| Some((band, scene.info.bands.get(band)?.statistics.clone()?))).collect();
+                if let Some(known) = known.filter(|known| known.iter().all(|(_, s)| suffices(s, method))) {
+                    self.apply_stretch(layer, method, &known);
+                    return Ok(vec![Event::LayersChanged]);
+                }
+                None
+            }
+            StretchExtent::View { bounds } => {
+                let place = self.atlas.place(scene.id);
+                let window = place.and_then(|place| place.window_of(&bounds));
+                Some(window.ok_or_else(|| CommandError("the layer is not in the view".to_owned()))?)
+            }
+        };
+        let path = scene.info.path.clone();
+        let title = format!("Stretch {}", found.name);
+        Ok(self.start(Target::Open, title, move |monitor| {
+            let statistics = work::open::band_statistics(&path, &bands, window, monitor)?;
+            Ok(Done::Stretched { layer, method, whole: window.is_none(), statistics })
+        }))
+    }
+
+    /// Sets the limits of the bands that the style (still) shows.
+    pub(crate) fn apply_stretch(&mut self, layer: LayerId, method: StretchMethod, of: &[(usize, BandStatistics)]) {
+        let Ok(layer) = self.layers.get_mut(layer) else { return };
+        let limits = |band: usize, old: Stretch| {
+            let found = of.iter().find(|(known, _)| *known == band);
+            found
+                .map_or(old, |(_, stats)| Stretch { gamma: old.gamma, ..Stretch::from_statistics(Some(stats), method) })
+        };
+        match &mut layer.style {
+            Style::Rgb { bands, stretch, method: shown } => {
+                *stretch = std::array::from_fn(|i| limits(bands[i], stretch[i]));
+                *shown = method;
+            }
+            Style::Colormap { band, stretch, method: shown, .. } => {
+                *stretch = limits(*band, *stretch);
+                *shown = method;
+            }
+            Style::Classes { .. } => {}
+        }
+    }
+
+    fn show_prior(&mut self, scene: SceneId) -> Result<Vec<Event>, CommandError> {
+        let info = &self.layers.scene(scene).ok_or_else(|| no_scene(scene))?.info;
+        let (n_scene, name) = (info.n_bands(), info.name());
+        let prior = self.references.prior().map_err(CommandError)?;
+        if n_scene > MAX_RESIDENT_BANDS {
+            return Err(CommandError(format!(
+                "the live prior takes scenes of up to {MAX_RESIDENT_BANDS} bands and {name} has {n_scene}: \
+                 compute it as a file with `nunatak prior`"
+            )));
+        }
+        if prior.n_bands() != n_scene {
+            return Err(CommandError(format!(
+                "the references have {} bands and {name} has {n_scene}",
+                prior.n_bands()
+            )));
+        }
+        let layer = NewLayer {
+            name: format!("Prior of {name}"),
+            style: similarity_style(&Style::Classes { band: 0, scheme: self.references.set().scheme() }),
+            role: LayerRole::Prior,
+            visible: true,
+            opacity: 1.0,
+        };
+        self.layers.add(LayerSource::Prior { scene }, layer);
+        Ok(self.layers_changed())
+    }
+
+    fn predict_layer(&mut self, scene: SceneId, class: Option<usize>) -> Result<Vec<Event>, CommandError> {
+        let info = self.layers.scene(scene).ok_or_else(|| no_scene(scene))?.info.clone();
+        let model = self.model.as_ref().ok_or_else(no_model)?.path.clone();
+        let device = self.device.choice;
+        let folder = self.work_dir.fresh("predict").map_err(CommandError)?;
+        let title = format!("Predict {}", info.name());
+        let request = work::predict_layer::Request { scene: info, model, class, folder, device };
+        Ok(self.compute(title, move |compute, monitor| work::predict_layer::run(compute, &request, monitor)))
+    }
+
+    /// A config's own device wins over the session's.
+    fn device_for(&self, own: DeviceChoice) -> DeviceChoice {
+        if own == DeviceChoice::Auto { self.device.choice } else { own }
+    }
+
+    /// Finds out in the background what computes; no job that anybody sees.
+    pub(crate) fn find_device(&mut self) {
+        self.device.known = true;
+        let choice = self.device.choice;
+        self.runner.start(&self.compute_lane, move |compute, _| {
+            let engine = compute.engine(choice)?;
+            let (text, remarks) = (engine.describe().to_owned(), engine.remarks().to_vec());
+            Ok(Done::Device { choice, text, remarks })
+        });
+    }
+
+    fn compute(
+        &mut self,
+        title: String,
+        job: impl FnOnce(&mut work::Compute, &JobMonitor<Done>) -> Result<Done, JobError> + Send + 'static,
+    ) -> Vec<Event> {
+        let id = self.runner.start(&self.compute_lane, job);
+        self.jobs.enter(id, title)
+    }
+
+    fn start(
+        &mut self,
+        target: Target,
+        title: String,
+        job: impl FnOnce(&JobMonitor<Done>) -> Result<Done, JobError> + Send + 'static,
+    ) -> Vec<Event> {
+        let lane = match target {
+            Target::Open => &self.open_lane,
+            Target::Files => &self.files_lane,
+        };
+        let id = start_plain(&mut self.runner, lane, job);
+        self.jobs.enter(id, title)
+    }
+}
+
+/// Lanes without a state.
+#[derive(Clone, Copy)]
+enum Target {
+    Open,
+    Files,
+}
+
+fn start_plain(
+    runner: &mut Runner<Done>,
+    lane: &Lane<()>,
+    job: impl FnOnce(&JobMonitor<Done>) -> Result<Done, JobError> + Send + 'static,
+) -> JobId {
+    runner.start(lane, move |(), monitor| job(monitor))
+}
+
+impl Jobs {
+    fn enter(&mut self, job: JobId, title: String) -> Vec<Event> {
+        let (note, waiting) = (String::new(), title.clone());
+        self.list.push(JobStatus { job, title, done: 0.0, note, elapsed_s: 0.0, left_s: None });
+        vec![Event::JobStarted { job, title: waiting }]
+    }
+}
+
+/// The similarity in [0, 1], in the colormap shown so far.
+fn similarity_style(old: &Style) -> Style {
+    let colormap = match old {
+        Style::Colormap { colormap, .. } => *colormap,
+        Style::Rgb { .. } | Style::Classes { .. } => ColormapName::Viridis,
+    };
+    Style::Colormap { band: 0, stretch: Stretch::UNIT, method: StretchMethod::Manual, colormap }
+}
+
+/// Stored statistics know no percentiles.
+fn suffices(statistics: &BandStatistics, method: StretchMethod) -> bool {
+    !matches!(method, StretchMethod::Percentile { .. }) || statistics.percentiles.len() == 101
+}
+
+fn name(path: &Path) -> String {
+    path.file_name().map_or_else(|| path.to_string_lossy(), |name| name.to_string_lossy()).into_owned()
+}
+
+fn no_model() -> CommandError {
+    CommandError("there is no model yet: open one first".to_owned())
+}
+
+fn no_scene(scene: SceneId) -> CommandError {
+    CommandError(format!("there is no scene {}", scene.0))
+}

@@ -1,0 +1,203 @@
+//! What the tile workers do: read tiles and places of scenes, each with handles of its own.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use nunatak_domain::geo::{Crs, PixelPos};
+use nunatak_domain::grid::PixelRect;
+use nunatak_domain::inspect::{LayerProbe, Probe, ProbeAnswer};
+use nunatak_domain::layer::{LayerId, SceneId};
+use nunatak_domain::map::{TileKey, TileMesh, TilePixels};
+use nunatak_domain::raster::RasterSource;
+use nunatak_domain::scene::SceneInfo;
+use nunatak_domain::spectra::Prior;
+use nunatak_io::{GdalSource, Transformer};
+
+use crate::placement::{Grid, Place};
+use crate::tiles::{TileStore, bands_of_group};
+
+/// Open files per worker; a map of more scenes opens and closes them in turn.
+const MAX_OPEN: usize = 24;
+
+/// Largest distance between a tile's mesh and the true position, in pixels of the tile.
+/// A tile pixel is at most one screen pixel wide, so this is below half a screen pixel.
+const MESH_TOLERANCE_PX: f64 = 0.25;
+
+/// What can be asked of a worker.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Ask {
+    Tile(TileKey),
+    /// By tag.
+    Probe(u64),
+}
+
+pub(crate) enum Request {
+    Tile(TileRequest),
+    Probe(Box<ProbeRequest>),
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct TileRequest {
+    pub(crate) path: PathBuf,
+    pub(crate) scene: SceneId,
+    /// Scene pixels that the tile shows.
+    pub(crate) window: PixelRect,
+    /// Size of the tile in pixels of its level.
+    pub(crate) size_px: (usize, usize),
+    /// `None` if the pixels are there already.
+    pub(crate) bands: Option<Vec<usize>>,
+    /// `None` if the mesh is there already.
+    pub(crate) grid: Option<Grid>,
+    /// Comes back with the answer: meshes of an older map are thrown away.
+    pub(crate) generation: u64,
+}
+
+impl TileRequest {
+    /// What of a tile is not there yet; `None` if the tile lies outside of its scene.
+    pub(crate) fn new(
+        key: TileKey,
+        info: &SceneInfo,
+        place: &Place,
+        tiles: &TileStore,
+        generation: u64,
+    ) -> Option<Self> {
+        let (width, height) = (info.width, info.height);
+        let missing_bands = !tiles.has_pixels(&key);
+        let missing_mesh = tiles.mesh(key.scene, key.tile).is_none();
+        Some(Self {
+            path: info.path.clone(),
+            scene: key.scene,
+            window: key.tile.window(width, height)?,
+            size_px: key.tile.size_px(width, height)?,
+            bands: missing_bands.then(|| bands_of_group(info.n_bands(), key.group)),
+            grid: missing_mesh.then(|| place.grid.clone()),
+            generation,
+        })
+    }
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct ProbeRequest {
+    pub(crate) probe: Probe,
+    pub(crate) lon_lat: Option<(f64, f64)>,
+    /// Top layer first.
+    pub(crate) targets: Vec<ProbeTarget>,
+}
+
+/// One layer that reaches the place.
+#[derive(Clone, Debug)]
+pub(crate) struct ProbeTarget {
+    pub(crate) layer: LayerId,
+    pub(crate) scene: SceneId,
+    pub(crate) path: PathBuf,
+    pub(crate) pixel: PixelPos,
+    /// Set where the pixels can be compared with the references.
+    pub(crate) prior: Option<Arc<Prior>>,
+}
+
+pub(crate) enum Answer {
+    Tile { pixels: Option<TilePixels>, mesh: Option<TileMesh>, generation: u64 },
+    Probe(ProbeAnswer),
+}
+
+/// Open files of one worker.
+#[derive(Default)]
+pub(crate) struct Reader {
+    /// With the time of the last use.
+    sources: BTreeMap<SceneId, (u64, GdalSource)>,
+    clock: u64,
+    /// Making one costs as much as hundreds of tiles' meshes.
+    transformers: Vec<Transformer>,
+}
+
+impl Reader {
+    /// # Errors
+    /// One sentence: the file cannot be opened or read, or the tile cannot be placed.
+    pub(crate) fn serve(&mut self, request: Request) -> Result<Answer, String> {
+        match request {
+            Request::Tile(request) => self.tile(&request),
+            Request::Probe(request) => self.probe(&request).map(Answer::Probe),
+        }
+    }
+
+    pub(crate) fn tile(&mut self, request: &TileRequest) -> Result<Answer, String> {
+        let mesh = request.grid.as_ref().map(|grid| self.mesh(grid, request)).transpose()?;
+        let pixels = match &request.bands {
+            None => None,
+            Some(bands) => {
+                let (width, height) = request.size_px;
+                let source = self.source(request.scene, &request.path)?;
+                let raster = source.read(request.window, bands, width, height).map_err(|error| error.to_string())?;
+                Some(TilePixels { bands: bands.clone(), raster })
+            }
+        };
+        Ok(Answer::Tile { pixels, mesh, generation: request.generation })
+    }
+
+    fn mesh(&mut self, grid: &Grid, request: &TileRequest) -> Result<TileMesh, String> {
+        let TileRequest { window, size_px, .. } = *request;
+        let Some((source, map)) = &grid.warp else {
+            return Ok(affine_mesh(grid, window));
+        };
+        let transformer = self.transformer(source, map)?;
+        Ok(nunatak_io::warp_mesh(transformer, &grid.transform, window, size_px, MESH_TOLERANCE_PX))
+    }
+
+    fn transformer(&mut self, from: &Crs, to: &Crs) -> Result<&Transformer, String> {
+        let known = self.transformers.iter().position(|known| known.from == *from && known.to == *to);
+        let index = match known {
+            Some(index) => index,
+            None => {
+                self.transformers.push(Transformer::new(from, to).map_err(|error| error.to_string())?);
+                self.transformers.len() - 1
+            }
+        };
+        Ok(&self.transformers[index])
+    }
+
+    fn probe(&mut self, request: &ProbeRequest) -> Result<ProbeAnswer, String> {
+        let mut read: BTreeMap<SceneId, Vec<Option<f64>>> = BTreeMap::new();
+        let mut layers = Vec::new();
+        for target in &request.targets {
+            let values = match read.get(&target.scene) {
+                Some(values) => values.clone(),
+                None => {
+                    let source = self.source(target.scene, &target.path)?;
+                    let values = nunatak_io::probe(source, target.pixel).map_err(|error| error.to_string())?;
+                    read.insert(target.scene, values.clone());
+                    values
+                }
+            };
+            let whole: Option<Vec<f64>> = values.iter().copied().collect();
+            let references = target.prior.as_ref().zip(whole).map(|(prior, spectrum)| prior.pixel(&spectrum));
+            let &ProbeTarget { layer, scene, pixel, .. } = target;
+            layers.push(LayerProbe { layer, scene, pixel, values, references });
+        }
+        Ok(ProbeAnswer { probe: request.probe, lon_lat: request.lon_lat, layers })
+    }
+
+    fn source(&mut self, scene: SceneId, path: &PathBuf) -> Result<&mut GdalSource, String> {
+        self.clock += 1;
+        if !self.sources.contains_key(&scene) {
+            if self.sources.len() >= MAX_OPEN
+                && let Some(oldest) = self.sources.iter().min_by_key(|(_, (used, _))| *used).map(|(id, _)| *id)
+            {
+                self.sources.remove(&oldest);
+            }
+            let source = nunatak_io::open(path).map_err(|error| error.to_string())?;
+            self.sources.insert(scene, (self.clock, source));
+        }
+        let (used, source) = self.sources.get_mut(&scene).expect("it was there or has been inserted");
+        *used = self.clock;
+        Ok(source)
+    }
+}
+
+/// An affine transform is exact with one cell.
+fn affine_mesh(grid: &Grid, window: PixelRect) -> TileMesh {
+    let corner = |col: usize, row: usize| grid.transform.geo_from_pixel(PixelPos::new(col as f64, row as f64));
+    let (left, top, right, bottom) = (window.col, window.row, window.right(), window.bottom());
+    let vertices = vec![corner(left, top), corner(right, top), corner(left, bottom), corner(right, bottom)];
+    TileMesh { n: 1, vertices }
+}

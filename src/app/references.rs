@@ -1,0 +1,214 @@
+//! The session's references and the prior that follows every change of them at once.
+
+use std::sync::Arc;
+
+use nunatak_domain::class::{ClassId, Rgb};
+use nunatak_domain::model::{ModelRecord, Normalisation};
+use nunatak_domain::spectra::{Prior, ReferenceSet, SpectralReference};
+
+use crate::command::{CommandError, ReferenceEdit};
+
+/// References, the scale they are on, and their prior.
+pub(crate) struct References {
+    set: ReferenceSet,
+    /// What turns stored values into those that the references are compared with: the
+    /// model's normalisation where they came with a model that normalises, else nothing.
+    scale: Normalisation,
+    prior: Result<Arc<Prior>, String>,
+}
+
+impl Default for References {
+    fn default() -> Self {
+        Self::new(ReferenceSet::default(), Normalisation::None)
+    }
+}
+
+impl References {
+    pub(crate) fn new(set: ReferenceSet, scale: Normalisation) -> Self {
+        let prior = build(&set, &scale);
+        Self { set, scale, prior }
+    }
+
+    /// Those that came with a model.
+    ///
+    /// # Errors
+    /// The model has none, or a list of another length than its spectra.
+    pub(crate) fn of_model(record: &ModelRecord) -> Result<Self, CommandError> {
+        let from = record.references.as_ref().ok_or_else(|| {
+            CommandError("the model came without references: open a CSV file of references".to_owned())
+        })?;
+        let references = from
+            .spectra
+            .iter()
+            .enumerate()
+            .map(|(i, spectrum)| {
+                let class = from.class_ids.get(i).map(|&id| ClassId(id));
+                let class_name = class.and_then(|id| record.classes.get(id)).map(|class| class.name.clone());
+                let name = from.names.get(i).cloned().or(class_name).unwrap_or_else(|| format!("Reference {}", i + 1));
+                let color = from.colors.get(i).copied().unwrap_or_else(|| Rgb::distinct(i + 1));
+                SpectralReference { class, ..SpectralReference::new(name, color, spectrum.clone()) }
+            })
+            .collect();
+        let bands = record.bands.iter().map(|band| band.name.clone()).collect();
+        let scale = if from.scale == "stored" { Normalisation::None } else { record.normalisation.clone() };
+        Ok(Self::new(ReferenceSet { references, bands }, scale))
+    }
+
+    pub(crate) const fn set(&self) -> &ReferenceSet {
+        &self.set
+    }
+
+    pub(crate) fn prior(&self) -> Result<&Arc<Prior>, String> {
+        self.prior.as_ref().map_err(Clone::clone)
+    }
+
+    /// Stored values of a pixel on the references' scale.
+    pub(crate) fn scaled(&self, stored: &[f64]) -> Vec<f64> {
+        match &self.scale {
+            Normalisation::ScaleOffset { scale, offset } if scale.len() == stored.len() => stored
+                .iter()
+                .zip(scale.iter().zip(offset))
+                .map(|(value, (&scale, &offset))| value * f64::from(scale) + f64::from(offset))
+                .collect(),
+            Normalisation::None | Normalisation::ScaleOffset { .. } => stored.to_vec(),
+        }
+    }
+
+    /// # Errors
+    /// No such reference, another number of bands, a weight or value that is no good; nothing changed.
+    pub(crate) fn edit(&mut self, edit: ReferenceEdit) -> Result<(), CommandError> {
+        let n = self.set.references.len();
+        let check_index = |index: usize| {
+            if index < n {
+                Ok(())
+            } else {
+                Err(CommandError(format!("there is no reference {}: there are {n}", index + 1)))
+            }
+        };
+        match edit {
+            ReferenceEdit::Add { reference } => {
+                check_reference(&reference, self.set.references.first())?;
+                self.set.references.push(reference);
+            }
+            ReferenceEdit::Remove { index } => {
+                check_index(index)?;
+                self.set.references.remove(index);
+            }
+            ReferenceEdit::Replace { index, reference } => {
+                check_index(index)?;
+                let other = self.set.references.iter().enumerate().find(|(i, _)| *i != index);
+                check_reference(&reference, other.map(|(_, other)| other))?;
+                self.set.references[index] = reference;
+            }
+            ReferenceEdit::SetWeight { index, weight } => {
+                check_index(index)?;
+                check_weight(weight)?;
+                self.set.references[index].weight = weight;
+            }
+            ReferenceEdit::SetEnabled { index, enabled } => {
+                check_index(index)?;
+                self.set.references[index].enabled = enabled;
+            }
+            ReferenceEdit::Clear => {
+                self.set = ReferenceSet::default();
+                self.scale = Normalisation::None;
+            }
+        }
+        self.prior = build(&self.set, &self.scale);
+        Ok(())
+    }
+}
+
+fn build(set: &ReferenceSet, scale: &Normalisation) -> Result<Arc<Prior>, String> {
+    let prior = Prior::new(set).map_err(|error| error.to_string())?;
+    Ok(Arc::new(match scale {
+        Normalisation::ScaleOffset { scale, offset } if scale.len() == prior.n_bands() => {
+            let double = |values: &[f32]| values.iter().map(|&v| f64::from(v)).collect::<Vec<_>>();
+            prior.with_normalisation(&double(scale), &double(offset))
+        }
+        Normalisation::None | Normalisation::ScaleOffset { .. } => prior,
+    }))
+}
+
+fn check_weight(weight: f64) -> Result<(), CommandError> {
+    if weight > 0.0 && weight.is_finite() {
+        return Ok(());
+    }
+    Err(CommandError("a weight is a number above 0".to_owned()))
+}
+
+fn check_reference(reference: &SpectralReference, other: Option<&SpectralReference>) -> Result<(), CommandError> {
+    check_weight(reference.weight)?;
+    let name = &reference.name;
+    if reference.spectrum.is_empty() || reference.spectrum.iter().any(|value| !value.is_finite()) {
+        return Err(CommandError(format!("{name} needs a number in every band")));
+    }
+    match other {
+        Some(other) if other.spectrum.len() != reference.spectrum.len() => Err(CommandError(format!(
+            "{name} has {} bands, the other references have {}",
+            reference.spectrum.len(),
+            other.spectrum.len()
+        ))),
+        _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn add(name: &str, spectrum: &[f64]) -> ReferenceEdit {
+        ReferenceEdit::Add { reference: SpectralReference::new(name, Rgb([1, 2, 3]), spectrum.to_vec()) }
+    }
+
+    #[test]
+    fn the_prior_follows_every_edit() {
+        let mut references = References::default();
+        references.edit(add("ice", &[0.9, 0.8])).expect("valid");
+        let alone = references.prior().map(|_| ()).expect_err("one reference has no threshold");
+        references.edit(add("rock", &[0.2, 0.3])).expect("valid");
+        let before = references.prior().expect("two references").thresholds().to_vec();
+
+        references.edit(ReferenceEdit::SetWeight { index: 0, weight: 2.0 }).expect("valid");
+
+        assert!(alone.contains("second"), "{alone}");
+        let after = references.prior().expect("two references").thresholds().to_vec();
+        assert_eq!(after, [before[0] * 2.0, before[1]]);
+    }
+
+    #[test]
+    fn an_edit_that_makes_no_sense_changes_nothing() {
+        let mut references = References::default();
+        references.edit(add("ice", &[0.9, 0.8])).expect("valid");
+
+        for edit in [
+            add("short", &[0.9]),
+            add("nan", &[0.9, f64::NAN]),
+            ReferenceEdit::Remove { index: 1 },
+            ReferenceEdit::SetWeight { index: 0, weight: 0.0 },
+        ] {
+            assert!(references.edit(edit).is_err());
+        }
+        assert_eq!(references.set().references.len(), 1);
+    }
+
+    #[test]
+    fn references_on_the_models_scale_are_compared_after_normalisation() {
+        let mut set = ReferenceSet::default();
+        for (name, spectrum) in [("ice", vec![0.9, 0.8]), ("rock", vec![0.2, 0.3])] {
+            set.references.push(SpectralReference::new(name, Rgb([1, 2, 3]), spectrum));
+        }
+        let plain = References::new(set.clone(), Normalisation::None);
+        let scale = Normalisation::ScaleOffset { scale: vec![0.001, 0.002], offset: vec![0.1, -0.1] };
+        let normalised = References::new(set, scale);
+
+        let stored = [750.0, 420.0];
+        let expected = plain.prior().expect("a prior").pixel(&normalised.scaled(&stored));
+        let found = normalised.prior().expect("a prior").pixel(&stored);
+
+        assert_eq!(expected.best, found.best);
+        for (a, b) in expected.distances.iter().zip(&found.distances) {
+            assert!((a - b).abs() < 1e-6, "{a} {b}"); // The record's factors are float32.
+        }
+    }
+}

@@ -1,0 +1,286 @@
+//! The session: what is open, what runs, what to draw.
+//!
+//! Invariant: it changes only through `dispatch`, `want`, `probe` and `poll`, on one thread,
+//! and none of them waits for a disk, GDAL, Burn or a lock that such work holds.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+
+use nunatak_domain::geo::{Crs, GeoBounds, GeoPos};
+use nunatak_domain::inspect::Probe;
+use nunatak_domain::job::DeviceChoice;
+use nunatak_domain::layer::{Layer, LayerId, LayerRole, LayerSource, Scene, SceneId};
+use nunatak_domain::map::{MapFrame, MapPainter, MapView, Swipe, TileKey};
+use nunatak_domain::model::ModelRecord;
+use nunatak_domain::spectra::{Prior, ReferenceSet};
+use nunatak_jobs::{Lane, Latest, Runner};
+
+use crate::command::Command;
+use crate::event::{Event, JobStatus};
+use crate::frame::Stage;
+use crate::layers::Layers;
+use crate::placement::Atlas;
+use crate::reader::{Answer, Ask, ProbeRequest, ProbeTarget, Reader, Request, TileRequest};
+use crate::references::References;
+use crate::tiles::TileStore;
+use crate::work::{Compute, Done};
+use crate::work_dir::WorkDir;
+
+/// Threads that read tiles.
+const TILE_THREADS: usize = 2;
+
+/// What a front end decides before a session starts.
+pub struct SessionOptions {
+    /// Called from worker threads when `poll` has news (the window asks for a repaint).
+    pub wake: Arc<dyn Fn() + Send + Sync>,
+    pub device: DeviceChoice,
+    /// Where results go that nobody named; made when needed, removed with the session.
+    pub work_dir: Option<PathBuf>,
+    /// Draws pictures for `Render`; without one that command is refused with a sentence.
+    pub painter: Option<Box<dyn MapPainter>>,
+    /// Decoded tiles kept in memory.
+    pub tile_cache_bytes: usize,
+}
+
+impl Default for SessionOptions {
+    fn default() -> Self {
+        Self {
+            wake: Arc::new(|| {}),
+            device: DeviceChoice::Auto,
+            work_dir: None,
+            painter: None,
+            tile_cache_bytes: 512 << 20,
+        }
+    }
+}
+
+/// The model the session uses.
+#[derive(Clone, Debug, PartialEq)]
+pub struct OpenModel {
+    pub path: PathBuf,
+    pub record: ModelRecord,
+    /// Missing, unused, renamed tensors: one sentence each.
+    pub remarks: Vec<String>,
+}
+
+/// The state behind every front end; changes only through `dispatch`, `want`, `probe`, `poll`.
+pub struct Session {
+    pub(crate) layers: Layers,
+    pub(crate) atlas: Atlas,
+    /// Counts the times that scenes were placed anew.
+    pub(crate) generation: u64,
+    pub(crate) tiles: TileStore,
+    pub(crate) model: Option<OpenModel>,
+    pub(crate) references: References,
+    pub(crate) device: DeviceBadge,
+    pub(crate) painter: Option<SharedPainter>,
+    pub(crate) jobs: Jobs,
+    /// Sentences that were said of scenes' tiles, so that each is said once.
+    pub(crate) said: BTreeSet<(SceneId, String)>,
+    // Order matters: the workers end before the folder they may write to is removed.
+    pub(crate) pool: Latest<Ask, Request, Answer>,
+    pub(crate) runner: Runner<Done>,
+    /// Quick reads that somebody waits for.
+    pub(crate) open_lane: Lane<()>,
+    /// Everything that writes, strictly one after the other.
+    pub(crate) files_lane: Lane<()>,
+    /// Networks and priors.
+    pub(crate) compute_lane: Lane<Compute>,
+    pub(crate) work_dir: WorkDir,
+}
+
+/// Only jobs on the `files` lane take the lock.
+pub(crate) type SharedPainter = Arc<Mutex<Box<dyn MapPainter>>>;
+
+/// What computes, as far as it is known.
+pub(crate) struct DeviceBadge {
+    pub(crate) choice: DeviceChoice,
+    pub(crate) text: String,
+    /// A front end looked at the badge: it is worth finding out.
+    pub(crate) asked: std::cell::Cell<bool>,
+    pub(crate) known: bool,
+}
+
+/// Jobs that wait or run.
+#[derive(Default)]
+pub(crate) struct Jobs {
+    /// Oldest first.
+    pub(crate) list: Vec<JobStatus>,
+    pub(crate) started: BTreeMap<nunatak_jobs::JobId, std::time::Instant>,
+}
+
+impl Session {
+    pub fn new(options: SessionOptions) -> Self {
+        let SessionOptions { wake, device, work_dir, painter, tile_cache_bytes } = options;
+        let serve = |reader: &mut Reader, _: &Ask, request| reader.serve(request);
+        Self {
+            layers: Layers::default(),
+            atlas: Atlas::default(),
+            generation: 0,
+            tiles: TileStore::new(tile_cache_bytes),
+            model: None,
+            references: References::default(),
+            device: DeviceBadge { choice: device, text: device.to_string(), asked: false.into(), known: false },
+            painter: painter.map(|painter| Arc::new(Mutex::new(painter))),
+            jobs: Jobs::default(),
+            said: BTreeSet::new(),
+            pool: Latest::new("tiles", TILE_THREADS, Arc::clone(&wake), Reader::default, serve),
+            runner: Runner::new(wake),
+            open_lane: Lane::new("open", || ()),
+            files_lane: Lane::new("files", || ()),
+            compute_lane: Lane::new("compute", Compute::default),
+            work_dir: WorkDir::new(work_dir),
+        }
+    }
+
+    /// Asks for tiles, most wanted first; replaces what was asked before and not yet begun.
+    pub fn want(&mut self, tiles: &[TileKey]) {
+        let requests: Vec<_> =
+            tiles.iter().filter_map(|key| Some((Ask::Tile(*key), Request::Tile(self.tile_request(*key)?)))).collect();
+        self.pool.want(requests);
+    }
+
+    fn tile_request(&self, key: TileKey) -> Option<TileRequest> {
+        let scene = self.layers.scene(key.scene)?;
+        let place = self.atlas.place(key.scene)?;
+        TileRequest::new(key, &scene.info, place, &self.tiles, self.generation)
+    }
+
+    /// What to draw for a view, with loaded ancestors in place of missing tiles.
+    pub fn frame(&self, view: &MapView, swipe: Option<Swipe>) -> MapFrame {
+        let prior = self.references.prior().ok();
+        let Self { layers, atlas, tiles, .. } = self;
+        Stage { layers, atlas, tiles, prior, coarse_first: true }.frame(view, swipe)
+    }
+
+    /// Asks for everything at a place; the answer is `Event::Probed`. A newer question with
+    /// the same tag replaces an older one that has not been begun.
+    pub fn probe(&mut self, probe: Probe) {
+        let targets = self.layers.all().iter().rev().filter_map(|layer| self.probe_target(layer, probe.geo)).collect();
+        let request = ProbeRequest { probe, lon_lat: self.lon_lat(probe.geo), targets };
+        self.pool.ask(Ask::Probe(probe.tag), Request::Probe(Box::new(request)));
+    }
+
+    fn probe_target(&self, layer: &Layer, geo: GeoPos) -> Option<ProbeTarget> {
+        let scene = self.layers.scene(layer.source.scene())?;
+        let pixel = self.atlas.place(scene.id)?.pixel_at(geo)?;
+        // Ten class probabilities are no ten-band spectrum.
+        let spectral = matches!(layer.role, LayerRole::Imagery | LayerRole::Prior);
+        let prior = self.references.prior().ok().filter(|prior| spectral && prior.n_bands() == scene.info.n_bands());
+        Some(ProbeTarget {
+            layer: layer.id,
+            scene: scene.id,
+            path: scene.info.path.clone(),
+            pixel,
+            prior: prior.cloned(),
+        })
+    }
+
+    /// Bottom to top.
+    pub fn layers(&self) -> &[Layer] {
+        self.layers.all()
+    }
+
+    pub fn layer(&self, id: LayerId) -> Option<&Layer> {
+        self.layers.get(id)
+    }
+
+    pub fn scene(&self, id: SceneId) -> Option<&Scene> {
+        self.layers.scene(id)
+    }
+
+    pub fn model(&self) -> Option<&OpenModel> {
+        self.model.as_ref()
+    }
+
+    pub fn references(&self) -> &ReferenceSet {
+        self.references.set()
+    }
+
+    /// Stored values of a pixel on the scale of the references: what a new reference is made of.
+    pub fn reference_values(&self, stored: &[f64]) -> Vec<f64> {
+        self.references.scaled(stored)
+    }
+
+    /// The references' prior, or why there is none (one sentence).
+    ///
+    /// # Errors
+    /// Too few references.
+    pub fn prior(&self) -> Result<&Arc<Prior>, String> {
+        self.references.prior()
+    }
+
+    /// Waiting and running jobs, oldest first.
+    pub fn jobs(&self) -> &[JobStatus] {
+        &self.jobs.list
+    }
+
+    /// Jobs, opening scenes, or wanted tiles that have not arrived.
+    pub fn busy(&self) -> bool {
+        self.runner.busy() || self.pool.busy()
+    }
+
+    /// Name, backend and memory of what computes, for example `CPU (flex, 2 threads)`; the
+    /// choice (`auto`) until that has been found out.
+    pub fn device(&self) -> String {
+        self.device.asked.set(true);
+        self.device.text.clone()
+    }
+
+    /// `None` while the map shows bare pixels.
+    pub fn map_crs(&self) -> Option<&Crs> {
+        self.atlas.crs()
+    }
+
+    /// Around all visible layers, in the map's CRS.
+    pub fn bounds(&self) -> Option<GeoBounds> {
+        let visible = self.layers.all().iter().filter(|layer| layer.visible);
+        visible.filter_map(|layer| self.layer_bounds(layer.id)).reduce(|a, b| a.union(&b))
+    }
+
+    pub fn layer_bounds(&self, layer: LayerId) -> Option<GeoBounds> {
+        let scene = self.layers.get(layer)?.source.scene();
+        Some(self.atlas.place(scene)?.bounds())
+    }
+
+    /// Ground size of one pixel of the layer's scene in units of the map.
+    pub fn layer_pixel_size(&self, layer: LayerId) -> Option<f64> {
+        let place = self.atlas.place(self.layers.get(layer)?.source.scene())?;
+        place.pixel_size_near(place.bounds().center())
+    }
+
+    /// WGS 84 degrees of a place on the map; microseconds.
+    pub fn lon_lat(&self, geo: GeoPos) -> Option<(f64, f64)> {
+        self.atlas.lon_lat(geo)
+    }
+
+    /// The line of a shell that does the same as `command`, where the command line can.
+    pub fn command_line(&self, command: &Command) -> Option<String> {
+        let scene_of = |id: SceneId| self.layers.scene(id).map(|scene| scene.info.path.clone());
+        crate::shell_line::shell_line(
+            command,
+            &crate::shell_line::Context {
+                scene: &scene_of,
+                model: self.model.as_ref().map(|model| model.path.as_path()),
+                device: self.device.choice,
+            },
+        )
+    }
+
+    /// Places scenes anew after the list of layers changed, and says what is to be said.
+    pub(crate) fn layers_changed(&mut self) -> Vec<Event> {
+        let (notices, moved) = self.atlas.update(self.layers.all(), self.layers.scenes());
+        if moved {
+            self.generation += 1;
+            self.tiles.forget_meshes();
+            self.pool.forgive(|_| true);
+        }
+        std::iter::once(Event::LayersChanged).chain(notices.into_iter().map(Event::Notice)).collect()
+    }
+
+    /// The scene of a layer that shows pixels or a prior.
+    pub(crate) fn scene_of(&self, source: LayerSource) -> Option<&Scene> {
+        self.layers.scene(source.scene())
+    }
+}

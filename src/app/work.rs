@@ -1,0 +1,140 @@
+//! The closed list of jobs, and how each composes `io` and `ml`.
+//!
+//! Invariant: a job owns everything it reads; it never sees the `Session`.
+
+pub(crate) mod explain;
+pub(crate) mod export;
+pub(crate) mod open;
+pub(crate) mod predict;
+pub(crate) mod predict_layer;
+pub(crate) mod prior;
+pub(crate) mod render;
+pub(crate) mod save;
+
+use std::path::PathBuf;
+
+use nunatak_domain::job::DeviceChoice;
+use nunatak_domain::layer::LayerId;
+use nunatak_domain::notice::Notice;
+use nunatak_domain::recipe::Recipe;
+use nunatak_domain::scene::{BandStatistics, SceneInfo};
+use nunatak_domain::spectra::ReferenceSet;
+use nunatak_domain::style::StretchMethod;
+use nunatak_io::IoError;
+use nunatak_jobs::{JobError, Monitor};
+use nunatak_ml::{Engine, MlError};
+use serde_json::Value;
+
+use crate::command::Command;
+use crate::event::JobReport;
+use crate::layers::NewLayer;
+use crate::session::OpenModel;
+
+/// What a job leaves for the session.
+pub(crate) enum Done {
+    Scene(Box<SceneInfo>),
+    Model(Box<OpenModel>),
+    References(ReferenceSet),
+    Stretched {
+        layer: LayerId,
+        method: StretchMethod,
+        whole: bool,
+        statistics: Vec<(usize, BandStatistics)>,
+    },
+    /// Scenes with a layer each, the lowest first.
+    Layers {
+        report: JobReport,
+        layers: Vec<(SceneInfo, NewLayer)>,
+    },
+    Device {
+        choice: DeviceChoice,
+        text: String,
+        remarks: Vec<String>,
+    },
+    Report(JobReport),
+}
+
+/// State of the compute lane.
+#[derive(Default)]
+pub(crate) struct Compute {
+    engine: Option<(DeviceChoice, Engine)>,
+}
+
+impl Compute {
+    /// The engine of a choice; made when first needed, kept until another one is.
+    ///
+    /// # Errors
+    /// There is no such device, or it refuses to compute.
+    pub(crate) fn engine(&mut self, choice: DeviceChoice) -> Result<&Engine, JobError> {
+        if self.engine.as_ref().is_none_or(|(made_for, _)| *made_for != choice) {
+            self.engine = None;
+            self.engine = Some((choice, Engine::new(choice).map_err(ml_error)?));
+        }
+        let (_, engine) = self.engine.as_ref().expect("made above");
+        Ok(engine)
+    }
+}
+
+/// Facts of a report, in order.
+#[derive(Default)]
+struct Facts(Vec<(String, Value)>);
+
+impl Facts {
+    fn with(mut self, name: &str, value: impl Into<Value>) -> Self {
+        self.0.push((name.to_owned(), value.into()));
+        self
+    }
+
+    fn report(self, outputs: Vec<PathBuf>) -> Done {
+        Done::Report(JobReport { outputs, facts: self.0, info: None })
+    }
+}
+
+/// Seconds with three digits: more would only look exact.
+fn seconds(since: std::time::Instant) -> f64 {
+    (since.elapsed().as_secs_f64() * 1000.0).round() / 1000.0
+}
+
+fn io_error(error: IoError) -> JobError {
+    let next_step = match &error {
+        IoError::Cancelled => return JobError::Cancelled,
+        IoError::OnlySubdatasets { .. } => "Open one of its subdatasets by its full name",
+        IoError::Exists(_) => "Choose another name, or allow it to be overwritten",
+        IoError::Open { .. } => "Look whether the path is right and the file complete",
+        _ => "",
+    };
+    JobError::Failed(Notice::error(error.to_string()).next_step(next_step))
+}
+
+fn ml_error(error: MlError) -> JobError {
+    let next_step = match &error {
+        MlError::Cancelled(_) => return JobError::Cancelled,
+        MlError::Device(_) => "Choose the CPU as device",
+        MlError::Unrecognised { .. } | MlError::Misfit { .. } => {
+            "Open a network that this program knows, for example one saved by SSMGNet's training"
+        }
+        _ => "",
+    };
+    JobError::Failed(Notice::error(error.to_string()).next_step(next_step))
+}
+
+/// An error that comes out of a cancelled job says nothing more than that.
+fn unless_cancelled<T>(monitor: &dyn Monitor, result: Result<T, JobError>) -> Result<T, JobError> {
+    if result.is_err() && monitor.check().is_err() { Err(JobError::Cancelled) } else { result }
+}
+
+/// The recipe of a command: what it was asked to do, without how it may treat files that
+/// were there before, and what went in.
+fn recipe(command: &Command, inputs: &[(&str, &PathBuf)], monitor: &dyn Monitor) -> Result<Recipe, JobError> {
+    let mut json = serde_json::to_value(command).map_err(|error| Notice::error(error.to_string()))?;
+    if let Value::Object(fields) = &mut json {
+        fields.remove("overwrite");
+        fields.remove("resume");
+    }
+    let mut recipe = Recipe::new(json);
+    monitor.progress(0.0, "hashing the inputs");
+    for (role, path) in inputs {
+        recipe.inputs.push(nunatak_io::recipe_input(role, path, monitor).map_err(io_error)?);
+    }
+    Ok(recipe)
+}

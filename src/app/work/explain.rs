@@ -1,0 +1,135 @@
+//! Class map, attention and Grad-CAM of a raster, from disk to disk.
+
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use nunatak_domain::geo::{GeoTransform, Georeference, PixelPos};
+use nunatak_domain::grid::PixelRect;
+use nunatak_domain::job::{DeviceChoice, ExplainConfig};
+use nunatak_domain::notice::Notice;
+use nunatak_domain::raster::{RasterSink, RasterSource};
+use nunatak_domain::recipe::Recipe;
+use nunatak_domain::scene::SceneInfo;
+use nunatak_io::{GdalSource, GeoTiffConfig, GeoTiffSink};
+use nunatak_jobs::{JobError, Monitor};
+use nunatak_ml::explain::{ExplainOptions, ExplainReport, ExplainSinks};
+use nunatak_ml::{Engine, LoadedModel};
+
+use super::predict::{counted, open_both};
+use super::{Compute, Done, Facts, io_error, ml_error, recipe, seconds, unless_cancelled};
+use crate::command::Command;
+
+pub(crate) fn run(
+    compute: &mut Compute,
+    device: DeviceChoice,
+    config: &ExplainConfig,
+    command: &Command,
+    monitor: &dyn Monitor,
+) -> Result<Done, JobError> {
+    let start = Instant::now();
+    let (model, mut source) = open_both(&config.model, &config.raster, config.bands.as_deref(), monitor)?;
+    let class = target_class(&model, config.class);
+    let engine = compute.engine(device)?;
+    let mut recipe = recipe(command, &[("model", &config.model), ("raster", &config.raster)], monitor)?;
+    recipe.facts.insert("device".to_owned(), engine.describe().into());
+    recipe.facts.insert("gradcam_class".to_owned(), class.into());
+    let made = std::fs::create_dir_all(&config.out_dir);
+    made.map_err(|error| Notice::error(format!("failed to make folder: {error}: {}", config.out_dir.display())))?;
+
+    let files = Files {
+        class: Some(config.out_dir.join("class.tif")),
+        attention: config.out_dir.join("attention.tif"),
+        gradcam: config.out_dir.join("gradcam.tif"),
+        overwrite: config.overwrite,
+    };
+    let options =
+        ExplainOptions { class, area: config.window, bands: config.bands.clone(), ..ExplainOptions::default() };
+    let result = explain_files(engine, &model, &mut source, &files, &options, &recipe, monitor);
+    let (outputs, report) = unless_cancelled(monitor, result)?;
+    let facts = Facts::default()
+        .with("device", engine.describe())
+        .with("gradcam_class", class)
+        .with("classes", counted(&model.record, &report.prediction.counts))
+        .with("nodata_px", report.prediction.n_nodata)
+        .with("tiles", report.prediction.n_windows)
+        .with("seconds", seconds(start));
+    Ok(facts.report(outputs))
+}
+
+/// The original explains class 1; a network with a single class has only class 0.
+pub(super) fn target_class(model: &LoadedModel, class: Option<usize>) -> usize {
+    class.unwrap_or_else(|| 1.min(model.record.network.n_classes() - 1))
+}
+
+/// Where the results go.
+pub(super) struct Files {
+    pub(super) class: Option<PathBuf>,
+    pub(super) attention: PathBuf,
+    pub(super) gradcam: PathBuf,
+    pub(super) overwrite: bool,
+}
+
+/// Explains a scene or a part of it into files. Returns those and what was found.
+///
+/// # Errors
+/// Reading, writing, cancelled, or a request that does not fit the model.
+pub(super) fn explain_files(
+    engine: &Engine,
+    model: &LoadedModel,
+    source: &mut GdalSource,
+    files: &Files,
+    options: &ExplainOptions,
+    recipe: &Recipe,
+    monitor: &dyn Monitor,
+) -> Result<(Vec<PathBuf>, ExplainReport), JobError> {
+    let info = match options.area {
+        None => source.info().clone(),
+        Some(area) => part_of(source.info(), area)?,
+    };
+    let layer = |path: &Path, name: &str| {
+        let layout = GeoTiffConfig::layers(path, &info, vec![name.to_owned()], recipe.clone());
+        GeoTiffSink::create(layout.overwrite(files.overwrite)).map_err(io_error)
+    };
+    let class_map = |path: &PathBuf| {
+        let layout = GeoTiffConfig::class_map(path, &info, model.record.classes.clone(), recipe.clone());
+        layout.and_then(|layout| GeoTiffSink::create(layout.overwrite(files.overwrite))).map_err(io_error)
+    };
+    let mut class = files.class.as_ref().map(class_map).transpose()?;
+    let mut attention = layer(&files.attention, "attention")?;
+    let mut gradcam = layer(&files.gradcam, "gradcam")?;
+    let sinks = ExplainSinks {
+        class: class.as_mut().map(|sink| sink as &mut dyn RasterSink),
+        attention: Some(&mut attention),
+        gradcam: Some(&mut gradcam),
+    };
+    let report = nunatak_ml::explain::explain(engine, model, source, sinks, options, monitor).map_err(ml_error)?;
+    let mut outputs = Vec::new();
+    for sink in class.into_iter().chain([attention, gradcam]) {
+        outputs.extend(sink.finish(monitor).map_err(io_error)?);
+    }
+    Ok((outputs, report))
+}
+
+/// The description of a part of a scene: smaller, and its first pixel elsewhere.
+fn part_of(info: &SceneInfo, area: PixelRect) -> Result<SceneInfo, JobError> {
+    if area.area() == 0 || area.right() > info.width || area.bottom() > info.height {
+        let text = format!("the part to explain lies outside of the scene of {} x {} pixels", info.width, info.height);
+        return Err(Notice::error(text).into());
+    }
+    let (dc, dr) = (area.col as f64, area.row as f64);
+    let georeference = match &info.georeference {
+        Georeference::None => Georeference::None,
+        Georeference::Affine { transform } => {
+            let transform: GeoTransform = transform.window(dc, dr, 1.0, 1.0);
+            Georeference::Affine { transform }
+        }
+        Georeference::Gcps { points, crs } => {
+            let mut points = points.clone();
+            for point in &mut points {
+                point.pixel = PixelPos::new(point.pixel.col - dc, point.pixel.row - dr);
+            }
+            Georeference::Gcps { points, crs: crs.clone() }
+        }
+    };
+    Ok(SceneInfo { width: area.width, height: area.height, georeference, ..info.clone() })
+}

@@ -1,0 +1,87 @@
+//! Jobs that read: what is in a file, and what are the statistics of its bands.
+
+use std::path::Path;
+
+use nunatak_domain::grid::PixelRect;
+use nunatak_domain::notice::Notice;
+use nunatak_domain::raster::RasterSource;
+use nunatak_domain::scene::{BandStatistics, SceneInfo};
+use nunatak_io::{GdalSource, Sampling};
+use nunatak_jobs::{JobError, Monitor};
+
+use super::{Done, io_error, ml_error};
+use crate::event::JobReport;
+use crate::session::OpenModel;
+
+pub(crate) fn scene(path: &Path, monitor: &dyn Monitor) -> Result<Done, JobError> {
+    Ok(Done::Scene(Box::new(described(path, monitor)?)))
+}
+
+/// A scene with what a first style needs: statistics of the bands it will show.
+pub(super) fn described(path: &Path, monitor: &dyn Monitor) -> Result<SceneInfo, JobError> {
+    let mut info = nunatak_io::describe(path).map_err(io_error)?;
+    monitor.check()?;
+    if !info.categorical() {
+        // The style's bands do not depend on statistics.
+        let mut bands = nunatak_domain::style::Style::initial(&info).bands();
+        bands.sort_unstable();
+        bands.dedup();
+        fill_statistics(&mut info, &bands, monitor)?;
+    }
+    Ok(info)
+}
+
+pub(crate) fn info(path: &Path, statistics: bool, monitor: &dyn Monitor) -> Result<Done, JobError> {
+    let mut info = nunatak_io::describe(path).map_err(io_error)?;
+    if statistics {
+        let mut source = nunatak_io::open(path).map_err(io_error)?;
+        monitor.check()?;
+        let found = nunatak_io::statistics(&mut source, Sampling::default());
+        let found = found.map_err(|error| Notice::error(error.to_string()))?;
+        for (band, found) in info.bands.iter_mut().zip(found) {
+            band.statistics = found;
+        }
+    }
+    Ok(Done::Report(JobReport { outputs: Vec::new(), facts: Vec::new(), info: Some(Box::new(info)) }))
+}
+
+fn fill_statistics(info: &mut SceneInfo, bands: &[usize], monitor: &dyn Monitor) -> Result<(), JobError> {
+    let path = info.path.clone();
+    for (band, found) in band_statistics(&path, bands, None, monitor)? {
+        info.bands[band].statistics = Some(found);
+    }
+    Ok(())
+}
+
+/// Of a bounded sample, with percentiles; `None` for bands without any value.
+pub(super) fn sampled(
+    source: &mut GdalSource,
+    window: PixelRect,
+    bands: &[usize],
+) -> Result<Vec<Option<BandStatistics>>, JobError> {
+    let found = nunatak_io::statistics_window(source, window, bands, Sampling::default().max_px);
+    Ok(found.map_err(|error| Notice::error(error.to_string()))?)
+}
+
+/// Statistics from a bounded sample of the bands that have values; of `window` only, if there is one.
+pub(crate) fn band_statistics(
+    path: &Path,
+    bands: &[usize],
+    window: Option<PixelRect>,
+    monitor: &dyn Monitor,
+) -> Result<Vec<(usize, BandStatistics)>, JobError> {
+    let mut source = nunatak_io::open(path).map_err(io_error)?;
+    monitor.check()?;
+    let whole = PixelRect::whole(source.info().width, source.info().height);
+    let found = sampled(&mut source, window.unwrap_or(whole), bands)?;
+    Ok(bands.iter().copied().zip(found).filter_map(|(band, found)| Some((band, found?))).collect())
+}
+
+pub(crate) fn model(path: &Path) -> Result<Done, JobError> {
+    let loaded = nunatak_ml::load_network(path).map_err(ml_error)?;
+    Ok(Done::Model(Box::new(OpenModel { path: path.to_owned(), record: loaded.record, remarks: loaded.remarks })))
+}
+
+pub(crate) fn references(path: &Path) -> Result<Done, JobError> {
+    Ok(Done::References(nunatak_io::read_references(path).map_err(io_error)?))
+}

@@ -1,0 +1,280 @@
+//! The SF-CNM prior of a raster as files, in strips of rows: memory depends on the width
+//! of the raster, not on its height.
+
+use std::collections::BTreeMap;
+use std::time::Instant;
+
+use nunatak_domain::class::ClassId;
+use nunatak_domain::grid::PixelRect;
+use nunatak_domain::job::{PriorConfig, SimilarityMode};
+use nunatak_domain::notice::Notice;
+use nunatak_domain::raster::{Raster, RasterError, RasterSink, RasterSource};
+use nunatak_domain::scene::SceneInfo;
+use nunatak_domain::spectra::{DistanceRange, Prior, PriorPixels, ReferenceSet};
+use nunatak_io::{GdalSource, GeoTiffConfig, GeoTiffSink};
+use nunatak_jobs::{JobError, Monitor};
+use rayon::prelude::*;
+use serde_json::{Value, json};
+
+use super::open::sampled;
+use super::{Done, Facts, io_error, recipe, seconds, unless_cancelled};
+use crate::command::Command;
+
+/// Bytes of pixels in one strip; two are in memory at once.
+const STRIP_BYTES: usize = 128 << 20;
+
+/// Strips begin and end at multiples of the outputs' blocks.
+const BLOCK_ROWS: usize = 256;
+
+/// Pixels that one thread takes at a time.
+const CHUNK_PX: usize = 1 << 14;
+
+pub(crate) fn run(config: &PriorConfig, command: &Command, monitor: &dyn Monitor) -> Result<Done, JobError> {
+    let start = Instant::now();
+    let set = nunatak_io::read_references(&config.references).map_err(io_error)?;
+    for remark in set.remarks() {
+        monitor.warn(Notice::warning(remark));
+    }
+    let prior = Prior::new(&set).map_err(|error| Notice::error(format!("{error}: {}", config.references.display())))?;
+    let mut source = nunatak_io::open(&config.raster).map_err(io_error)?;
+    let bands = bands_for(&prior, source.info(), config.bands.as_deref(), monitor)?;
+    if let Some(notice) = scale_notice(&set, &mut source, &bands, monitor)? {
+        monitor.warn(notice);
+    }
+    let inputs = [("references", &config.references), ("raster", &config.raster)];
+    let mut recipe = recipe(command, &inputs, monitor)?;
+    recipe.facts.insert("thresholds".to_owned(), json!(prior.thresholds()));
+
+    let info = source.info().clone();
+    let layers = GeoTiffConfig::layers(&config.out, &info, vec!["similarity".to_owned()], recipe.clone());
+    let mut similarity = GeoTiffSink::create(layers.overwrite(config.overwrite)).map_err(io_error)?;
+    let class_map = |path: &std::path::PathBuf| {
+        let layout = GeoTiffConfig::class_map(path, &info, set.scheme(), recipe.clone());
+        layout.and_then(|layout| GeoTiffSink::create(layout.overwrite(config.overwrite))).map_err(io_error)
+    };
+    let mut classes = config.classes.as_ref().map(class_map).transpose()?;
+
+    let walk = Walk { prior: &prior, bands: &bands, monitor, mode: config.mode };
+    let result = walk.all(&mut source, &mut similarity, classes.as_mut());
+    let tally = unless_cancelled(monitor, result)?;
+    let mut outputs = similarity.finish(monitor).map_err(io_error)?;
+    if let Some(sink) = classes {
+        outputs.extend(sink.finish(monitor).map_err(io_error)?);
+    }
+    let facts = Facts::default()
+        .with("thresholds", thresholds(&set, &prior))
+        .with("labels", tally.labels(&set))
+        .with("nodata_px", tally.n_nodata)
+        .with("mean_similarity", tally.mean())
+        .with("seconds", seconds(start));
+    Ok(facts.report(outputs))
+}
+
+/// The raster's band for each band of the references.
+fn bands_for(
+    prior: &Prior,
+    info: &SceneInfo,
+    bands: Option<&[usize]>,
+    monitor: &dyn Monitor,
+) -> Result<Vec<usize>, JobError> {
+    let (n, n_scene) = (prior.n_bands(), info.n_bands());
+    let refuse = |text: String| {
+        let next_step = "Choose one band for each band of the references (--bands)";
+        Err(Notice::error(text).next_step(next_step).into())
+    };
+    let path = info.path.display();
+    match bands {
+        Some(bands) if bands.len() != n => {
+            refuse(format!("the references have {n} bands and {} were chosen", bands.len()))
+        }
+        Some(bands) => match bands.iter().find(|&&band| band >= n_scene) {
+            Some(band) => refuse(format!("there is no band {}: the raster has {n_scene}: {path}", band + 1)),
+            None => Ok(bands.to_vec()),
+        },
+        None if n_scene < n => refuse(format!("the references have {n} bands and the raster has {n_scene}: {path}")),
+        None => {
+            if n_scene > n {
+                let text =
+                    format!("The references have {n} bands and the raster has {n_scene}: the first {n} are used");
+                monitor.warn(Notice::warning(text));
+            }
+            Ok((0..n).collect())
+        }
+    }
+}
+
+/// Reflectance against digital numbers gives an empty map: said before anything runs.
+fn scale_notice(
+    set: &ReferenceSet,
+    source: &mut GdalSource,
+    bands: &[usize],
+    monitor: &dyn Monitor,
+) -> Result<Option<Notice>, JobError> {
+    monitor.progress(0.0, "comparing scales");
+    let whole = PixelRect::whole(source.info().width, source.info().height);
+    let statistics = sampled(source, whole, bands)?;
+    let median = |found: &Option<_>| {
+        found.as_ref().map_or(f64::NAN, |found: &nunatak_domain::scene::BandStatistics| found.percentile(50.0))
+    };
+    let pixels: Vec<f64> = statistics.iter().map(median).collect();
+    let Some(text) = set.scale_mismatch(&pixels) else { return Ok(None) };
+    let middle = |mut values: Vec<f64>| {
+        values.retain(|value| value.is_finite());
+        values.sort_by(f64::total_cmp);
+        values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
+    };
+    let references = middle(set.enabled().flat_map(|reference| reference.spectrum.iter().copied()).collect());
+    let details = format!("median of the raster {:.6}, median of the references {references:.6}", middle(pixels));
+    let notice = Notice::warning(format!("{text} ({details})")).details(details);
+    Ok(Some(notice.next_step("Scale the raster or the references so that both hold the same unit")))
+}
+
+/// What a job walks a raster with.
+struct Walk<'a> {
+    prior: &'a Prior,
+    bands: &'a [usize],
+    monitor: &'a dyn Monitor,
+    mode: SimilarityMode,
+}
+
+impl Walk<'_> {
+    fn all(
+        &self,
+        source: &mut GdalSource,
+        similarity: &mut GeoTiffSink,
+        mut classes: Option<&mut GeoTiffSink>,
+    ) -> Result<Tally, JobError> {
+        let compat = self.mode == SimilarityMode::Compat;
+        let n_passes = if compat { 2 } else { 1 };
+        let mut range: Option<DistanceRange> = None;
+        if compat {
+            self.strips(source, (0, n_passes), |_, pixels| {
+                let found = DistanceRange::of(&pixels);
+                range = match (range, found) {
+                    (Some(a), Some(b)) => Some(a.union(b)),
+                    (a, b) => a.or(b),
+                };
+                Ok(())
+            })?;
+        }
+        let prior = self.prior;
+        let value = |class: u16, distance: f32| match (compat, range) {
+            (false, _) => prior.similarity_default(class, distance),
+            (true, Some(range)) => range.similarity_compat(class, distance),
+            (true, None) if distance.is_nan() => f32::NAN,
+            (true, None) => 0.0,
+        };
+        let mut tally = Tally::default();
+        self.strips(source, (n_passes - 1, n_passes), |strip, pixels| {
+            let PriorPixels { classes: ids, mut distance } = pixels;
+            distance.par_iter_mut().zip(&ids).for_each(|(d, &class)| *d = value(class, *d));
+            tally.add(&ids, &distance);
+            if let Some(sink) = classes.as_deref_mut() {
+                let id = |(&class, &s): (&u16, &f32)| if s.is_nan() { f32::NAN } else { f32::from(class) };
+                let data = ids.iter().zip(&distance).map(id).collect();
+                sink.write(0, strip.row, &Raster::new(1, strip.width, strip.height, data))?;
+            }
+            similarity.write(0, strip.row, &Raster::new(1, strip.width, strip.height, distance))
+        })?;
+        Ok(tally)
+    }
+
+    /// Reads and computes strip after strip; the next one is read while this one is computed.
+    fn strips(
+        &self,
+        source: &mut GdalSource,
+        (pass, n_passes): (usize, usize),
+        mut each: impl FnMut(PixelRect, PriorPixels) -> Result<(), RasterError> + Send,
+    ) -> Result<(), JobError> {
+        let strips = strips_of(source.info(), self.bands.len());
+        let fail = |error: RasterError| JobError::Failed(Notice::error(error.to_string()));
+        let mut current = source.read_window(strips[0], self.bands).map_err(fail)?;
+        for (index, &strip) in strips.iter().enumerate() {
+            self.monitor.check()?;
+            let done = (pass * strips.len() + index) as f32 / (n_passes * strips.len()) as f32;
+            self.monitor.progress(done, &format!("row {} of {}", strip.row, source.info().height));
+            let next = strips.get(index + 1);
+            let (read, written) = std::thread::scope(|scope| {
+                let reading = std::thread::Builder::new().name("prior-read".to_owned());
+                let source = &mut *source;
+                let bands = self.bands;
+                let reader = reading
+                    .spawn_scoped(scope, move || next.map(|window| source.read_window(*window, bands)).transpose());
+                let written = each(strip, self.compute(&current));
+                let read = match reader {
+                    Ok(handle) => handle.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)),
+                    Err(error) => Err(RasterError(format!("failed to start a thread: {error}"))),
+                };
+                (read, written)
+            });
+            written.map_err(fail)?;
+            if let Some(raster) = read.map_err(fail)? {
+                current = raster;
+            }
+        }
+        Ok(())
+    }
+
+    /// All processors, each on a run of pixels.
+    fn compute(&self, raster: &Raster) -> PriorPixels {
+        let n = raster.n_px();
+        let mut pixels = PriorPixels { classes: vec![0; n], distance: vec![f32::NAN; n] };
+        pixels.classes.par_chunks_mut(CHUNK_PX).zip(pixels.distance.par_chunks_mut(CHUNK_PX)).enumerate().for_each(
+            |(index, (classes, distance))| {
+                let start = index * CHUNK_PX;
+                let bands: Vec<&[f32]> =
+                    (0..raster.bands).map(|band| &raster.band(band)[start..start + classes.len()]).collect();
+                self.prior.pixels_into(&bands, classes, distance);
+            },
+        );
+        pixels
+    }
+}
+
+fn strips_of(info: &SceneInfo, n_bands: usize) -> Vec<PixelRect> {
+    let row_bytes = 4 * info.width * n_bands.max(1);
+    let rows = (STRIP_BYTES / row_bytes.max(1)).max(1);
+    let rows = if rows > BLOCK_ROWS { rows / BLOCK_ROWS * BLOCK_ROWS } else { rows };
+    (0..info.height).step_by(rows).map(|row| PixelRect::new(0, row, info.width, rows.min(info.height - row))).collect()
+}
+
+/// What was found, for the report.
+#[derive(Default)]
+struct Tally {
+    counts: BTreeMap<u16, u64>,
+    n_nodata: u64,
+    sum: f64,
+}
+
+impl Tally {
+    fn add(&mut self, classes: &[u16], similarity: &[f32]) {
+        for (&class, &similarity) in classes.iter().zip(similarity) {
+            if similarity.is_nan() {
+                self.n_nodata += 1;
+            } else {
+                *self.counts.entry(class).or_default() += 1;
+                self.sum += f64::from(similarity);
+            }
+        }
+    }
+
+    /// Over all pixels with data, those without a label counting as 0.
+    fn mean(&self) -> Value {
+        let n: u64 = self.counts.values().sum();
+        if n == 0 { Value::Null } else { json!((self.sum / n as f64 * 1e6).round() / 1e6) }
+    }
+
+    /// Label, name and pixels; label 0 is "none".
+    fn labels(&self, set: &ReferenceSet) -> Value {
+        let scheme = set.scheme();
+        let last = scheme.classes.len() as u16;
+        let name = |id: u16| if id == 0 { "none".to_owned() } else { scheme.name(ClassId(u32::from(id))) };
+        let pixels = |id: u16| self.counts.get(&id).copied().unwrap_or(0);
+        (0..=last).map(|id| json!({ "id": id, "name": name(id), "pixels": pixels(id) })).collect()
+    }
+}
+
+fn thresholds(set: &ReferenceSet, prior: &Prior) -> Value {
+    let each = set.enabled().zip(prior.thresholds());
+    each.map(|(reference, threshold)| json!({ "name": reference.name, "threshold": threshold })).collect()
+}

@@ -1,0 +1,9 @@
+//! Reference spectra and what is computed from them.
+
+mod reference;
+mod sf_cnm;
+mod sf_cnm_blocks;
+
+pub use reference::{ReferenceSet, SpectralReference};
+pub use sf_cnm::{DistanceRange, Prior, PriorError, PriorPixels};
+pub use sf_cnm_blocks::PriorTables;

@@ -1,0 +1,392 @@
+//! Outputs that appear all at once, or not at all.
+//!
+//! Invariant: until `commit`, nothing under the target's name has changed, so a full disk,
+//! a cancelled job or a killed program leaves the old file as it was. Everything in the
+//! program that writes a file goes through here.
+
+use std::collections::BTreeSet;
+use std::fs::{self, File};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard};
+
+use crate::error::IoError;
+
+/// A target path and the hidden partial file beside it that stands in for it until `commit`.
+///
+/// The partial of `out/class.tif` is `out/.class.partial-<process>-<n>.tif`; every file that
+/// starts with `.class.partial-<process>-<n>.` is a sidecar and is renamed with it
+/// (`….tif.aux.xml`, `….qml`, `….dbf`). Dropped without `commit`, all of them are removed.
+#[derive(Debug)]
+pub struct AtomicPath {
+    target: PathBuf,
+    folder: PathBuf,
+    /// Start of the target's file name that sidecars share.
+    stem: String,
+    /// Start of the partial's file name, without a dot at the end.
+    tag: String,
+    extension: String,
+    overwrite: bool,
+    resumable: bool,
+    keep: bool,
+}
+
+/// Sidecars of a former file that would lie about a new one.
+const OBSOLETE: [&str; 4] = ["aux.xml", "ovr", "msk", "recipe.json"];
+/// Index files that GIS programs build beside a shapefile.
+const OBSOLETE_SHAPEFILE: [&str; 4] = ["qix", "sbn", "sbx", "idm"];
+
+/// Resumable partials that this process is writing: their name does not tell two jobs apart.
+static RESUMABLE: Mutex<BTreeSet<PathBuf>> = Mutex::new(BTreeSet::new());
+static COUNTER: AtomicU64 = AtomicU64::new(0);
+
+impl AtomicPath {
+    /// Prepares to write `target`, removes what killed programs left of it.
+    ///
+    /// # Errors
+    /// The target exists and `overwrite` is not set, its folder is missing, or it is a folder itself.
+    pub fn create(target: impl AsRef<Path>, overwrite: bool) -> Result<Self, IoError> {
+        let number = COUNTER.fetch_add(1, Ordering::Relaxed);
+        Self::new(target.as_ref(), overwrite, Some(number))
+    }
+
+    /// As `create`, under a name that the next process finds again. Dropping it removes the
+    /// files as well, unless `keep` was called.
+    ///
+    /// # Errors
+    /// As `create`, and where this process is already writing the same target.
+    pub fn resumable(target: impl AsRef<Path>, overwrite: bool) -> Result<Self, IoError> {
+        let mut path = Self::new(target.as_ref(), overwrite, None)?;
+        if !resumable_paths().insert(path.target.clone()) {
+            return Err(write_error("another job is writing it", &path.target));
+        }
+        path.resumable = true;
+        Ok(path)
+    }
+
+    fn new(target: &Path, overwrite: bool, number: Option<u64>) -> Result<Self, IoError> {
+        if target.starts_with("/vsimem") || target.to_string_lossy().starts_with("/vsi") {
+            return Err(write_error("only files on this machine's disks can be written", target));
+        }
+        // Renaming onto a link would replace the link, not the file it points to.
+        let target = if target.is_symlink() {
+            fs::canonicalize(target).unwrap_or_else(|_| target.into())
+        } else {
+            target.into()
+        };
+        if target.is_dir() {
+            return Err(write_error("it is a folder", &target));
+        }
+        let Some(name) = target.file_name().map(|name| name.to_string_lossy().into_owned()) else {
+            return Err(write_error("it is not a file name", &target));
+        };
+        let folder = match target.parent() {
+            Some(parent) if !parent.as_os_str().is_empty() => parent.to_path_buf(),
+            _ => PathBuf::from("."),
+        };
+        if !folder.is_dir() {
+            return Err(write_error("its folder does not exist", &target));
+        }
+        refuse_existing(&target, overwrite)?;
+        let stem = target.file_stem().map_or_else(|| name.clone(), |stem| stem.to_string_lossy().into_owned());
+        let extension = name[stem.len()..].to_owned();
+        let tag = match number {
+            Some(number) => format!(".{stem}.partial-{}-{number}", std::process::id()),
+            None => format!(".{stem}.partial"),
+        };
+        let path = Self { target, folder, stem, tag, extension, overwrite, resumable: false, keep: false };
+        path.remove_stale();
+        Ok(path)
+    }
+
+    /// The name to write to until `commit`; keeps the target's extension.
+    pub fn partial(&self) -> PathBuf {
+        self.folder.join(format!("{}{}", self.tag, self.extension))
+    }
+
+    /// The partial name of the sidecar that ends up as `<stem>.<ending>`.
+    pub fn sidecar(&self, ending: &str) -> PathBuf {
+        self.folder.join(format!("{}.{ending}", self.tag))
+    }
+
+    /// The partial name of the sidecar that ends up as `<target>.<ending>`.
+    pub fn appended(&self, ending: &str) -> PathBuf {
+        self.folder.join(format!("{}{}.{ending}", self.tag, self.extension))
+    }
+
+    pub fn target(&self) -> &Path {
+        &self.target
+    }
+
+    /// File name of the target without its extension.
+    pub fn stem(&self) -> &str {
+        &self.stem
+    }
+
+    /// The error of writing this file, without the partial name that a library may have put in.
+    pub(crate) fn failed(&self, what: &str, reason: &str) -> IoError {
+        let partial = self.partial().to_string_lossy().into_owned();
+        let reason = reason.replace(&format!("{partial}: "), "").replace(&partial, "the file");
+        IoError::write(&self.target, what, reason)
+    }
+
+    /// A folder for intermediate files, removed with the partial.
+    ///
+    /// # Errors
+    /// The folder cannot be made.
+    pub fn scratch_dir(&self) -> Result<PathBuf, IoError> {
+        let path = self.folder.join(format!("{}-scratch", self.tag));
+        fs::create_dir_all(&path).map_err(|error| write_error(error, &self.target))?;
+        Ok(path)
+    }
+
+    /// Leaves the partial files where they are when dropped, for a later `resumable`.
+    pub fn keep(&mut self, keep: bool) {
+        self.keep = keep;
+    }
+
+    /// Syncs the partial files, gives them their names, and returns those, the target first.
+    ///
+    /// Sidecars are renamed before the target, so the target is complete when it appears.
+    ///
+    /// # Errors
+    /// A file cannot be synced or renamed, or the target came into being without `overwrite`.
+    pub fn commit(mut self) -> Result<Vec<PathBuf>, IoError> {
+        refuse_existing(&self.target, self.overwrite)?;
+        let fail = |error: std::io::Error| write_error(error, &self.target);
+        let partial = self.partial();
+        let mut endings: Vec<String> = self.siblings().map_err(fail)?;
+        endings.sort_unstable();
+        for ending in &endings {
+            let file = File::options().read(true).write(true).open(self.folder.join(format!("{}{ending}", self.tag)));
+            file.and_then(|file| file.sync_all()).map_err(fail)?;
+        }
+        if !partial.is_file() {
+            return Err(write_error("nothing was written", &self.target));
+        }
+        let mut written = vec![self.target.clone()];
+        for ending in endings.iter().filter(|ending| **ending != self.extension) {
+            let name = self.target.with_file_name(format!("{}{ending}", self.stem));
+            fs::rename(self.folder.join(format!("{}{ending}", self.tag)), &name).map_err(fail)?;
+            written.push(name);
+        }
+        fs::rename(&partial, &self.target).map_err(fail)?;
+        self.remove_obsolete(&endings);
+        sync_folder(&self.folder).map_err(fail)?;
+        self.keep = false;
+        Ok(written)
+    }
+
+    /// What follows the tag in the names of the partial and its sidecars.
+    fn siblings(&self) -> std::io::Result<Vec<String>> {
+        let mut endings = Vec::new();
+        for entry in fs::read_dir(&self.folder)? {
+            let entry = entry?;
+            let name = entry.file_name().to_string_lossy().into_owned();
+            if let Some(ending) = name.strip_prefix(&self.tag)
+                && (ending.is_empty() || ending.starts_with('.'))
+                && entry.file_type()?.is_file()
+            {
+                endings.push(ending.to_owned());
+            }
+        }
+        Ok(endings)
+    }
+
+    fn remove_obsolete(&self, written: &[String]) {
+        let shapefile = self.extension.eq_ignore_ascii_case(".shp");
+        let appended = OBSOLETE.iter().map(|ending| format!("{}.{ending}", self.extension));
+        let replaced = OBSOLETE_SHAPEFILE.iter().filter(|_| shapefile).map(|ending| format!(".{ending}"));
+        for ending in appended.chain(replaced).filter(|ending| !written.contains(ending)) {
+            remove(&self.folder.join(format!("{}{ending}", self.stem)));
+        }
+    }
+
+    /// Removes partial files of this target whose process is gone; those kept for resuming
+    /// carry no process number and stay.
+    fn remove_stale(&self) {
+        let Ok(entries) = fs::read_dir(&self.folder) else { return };
+        let prefix = format!(".{}.partial-", self.stem);
+        for entry in entries.flatten() {
+            let name = entry.file_name().to_string_lossy().into_owned();
+            let process = name.strip_prefix(&prefix).and_then(|rest| rest.split('-').next()?.parse::<u32>().ok());
+            if process.is_some_and(|process| process != std::process::id() && !process_alive(process, &entry.path())) {
+                remove(&entry.path());
+            }
+        }
+    }
+}
+
+impl Drop for AtomicPath {
+    fn drop(&mut self) {
+        remove(&self.folder.join(format!("{}-scratch", self.tag)));
+        if !self.keep {
+            for ending in self.siblings().unwrap_or_default() {
+                remove(&self.folder.join(format!("{}{ending}", self.tag)));
+            }
+        }
+        if self.resumable {
+            resumable_paths().remove(&self.target);
+        }
+    }
+}
+
+/// Writes a text file atomically.
+///
+/// # Errors
+/// As `AtomicPath::create` and `commit`, or the disk is full.
+pub fn write_text(path: impl AsRef<Path>, text: &str, overwrite: bool) -> Result<(), IoError> {
+    write_bytes(path.as_ref(), text.as_bytes(), overwrite)
+}
+
+/// Writes a file atomically.
+///
+/// # Errors
+/// As `AtomicPath::create` and `commit`, or the disk is full.
+pub fn write_bytes(path: impl AsRef<Path>, bytes: &[u8], overwrite: bool) -> Result<(), IoError> {
+    let output = AtomicPath::create(path, overwrite)?;
+    write_plain(&output.partial(), bytes).map_err(|error| write_error(error, output.target()))?;
+    output.commit().map(drop)
+}
+
+/// Writes bytes under a name nobody reads yet; not atomic by itself.
+pub(crate) fn write_plain(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+    let mut file = File::create(path)?;
+    file.write_all(bytes)?;
+    file.sync_all()
+}
+
+/// Whether a process still runs. Where the system does not tell, files of the last day count as alive.
+pub(crate) fn process_alive(process: u32, file: &Path) -> bool {
+    if cfg!(target_os = "linux") {
+        return Path::new("/proc").join(process.to_string()).exists();
+    }
+    let modified = fs::metadata(file).and_then(|metadata| metadata.modified());
+    modified.ok().and_then(|time| time.elapsed().ok()).is_none_or(|age| age.as_secs() < 86_400)
+}
+
+fn resumable_paths() -> MutexGuard<'static, BTreeSet<PathBuf>> {
+    RESUMABLE.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+}
+
+fn refuse_existing(target: &Path, overwrite: bool) -> Result<(), IoError> {
+    if !overwrite && target.exists() {
+        return Err(IoError::Exists(target.to_path_buf()));
+    }
+    Ok(())
+}
+
+fn write_error(reason: impl std::fmt::Display, path: &Path) -> IoError {
+    IoError::write(path, "file", reason.to_string())
+}
+
+fn remove(path: &Path) {
+    let removed = if path.is_dir() { fs::remove_dir_all(path) } else { fs::remove_file(path) };
+    if let Err(error) = removed
+        && error.kind() != std::io::ErrorKind::NotFound
+    {
+        log::warn!("cannot remove {}: {error}", path.display());
+    }
+}
+
+#[cfg(unix)]
+fn sync_folder(folder: &Path) -> std::io::Result<()> {
+    File::open(folder)?.sync_all()
+}
+
+#[cfg(not(unix))]
+fn sync_folder(_folder: &Path) -> std::io::Result<()> {
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(folder: &Path) -> Vec<String> {
+        let mut names: Vec<_> = fs::read_dir(folder)
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned())
+            .collect();
+        names.sort_unstable();
+        names
+    }
+
+    #[test]
+    fn a_dropped_output_leaves_the_old_file_and_nothing_else() {
+        let folder = tempfile::tempdir().unwrap();
+        let target = folder.path().join("map.tif");
+        write_text(&target, "old", false).unwrap();
+
+        let output = AtomicPath::create(&target, true).unwrap();
+        write_plain(&output.partial(), b"new").unwrap();
+        write_plain(&output.appended("aux.xml"), b"new").unwrap();
+        output.scratch_dir().unwrap();
+        drop(output);
+
+        assert_eq!(names(folder.path()), ["map.tif"]);
+        assert_eq!(fs::read_to_string(&target).unwrap(), "old");
+    }
+
+    #[test]
+    fn sidecars_are_renamed_with_their_file_and_obsolete_ones_go() {
+        let folder = tempfile::tempdir().unwrap();
+        let target = folder.path().join("a.b.shp");
+        for name in ["a.b.shp", "a.b.qix", "a.b.shp.aux.xml", "a.b.other"] {
+            write_text(folder.path().join(name), "old", false).unwrap();
+        }
+
+        let output = AtomicPath::create(&target, true).unwrap();
+        write_plain(&output.partial(), b"new").unwrap();
+        write_plain(&output.sidecar("dbf"), b"new").unwrap();
+        write_plain(&output.appended("recipe.json"), b"{}").unwrap();
+        let written = output.commit().unwrap();
+
+        assert_eq!(written[0], target);
+        assert_eq!(names(folder.path()), ["a.b.dbf", "a.b.other", "a.b.shp", "a.b.shp.recipe.json"]);
+        assert_eq!(fs::read_to_string(&target).unwrap(), "new");
+    }
+
+    #[test]
+    fn an_existing_file_is_not_overwritten_unasked() {
+        let folder = tempfile::tempdir().unwrap();
+        let target = folder.path().join("report.json");
+        write_text(&target, "old", false).unwrap();
+
+        let error = write_text(&target, "new", false).unwrap_err().to_string();
+
+        assert_eq!(error, format!("{} exists; add --overwrite", target.display()));
+        assert_eq!(fs::read_to_string(&target).unwrap(), "old");
+    }
+
+    #[test]
+    fn partial_files_of_dead_processes_are_removed_and_resumable_ones_stay() {
+        let folder = tempfile::tempdir().unwrap();
+        // The highest process number Linux gives is 4194304.
+        for name in [".map.partial-4294967295-0.tif", ".map.partial.tif", ".other.partial-4294967295-0.tif"] {
+            write_plain(&folder.path().join(name), b"").unwrap();
+        }
+
+        write_text(folder.path().join("map.tif"), "new", false).unwrap();
+
+        assert_eq!(names(folder.path()), [".map.partial.tif", ".other.partial-4294967295-0.tif", "map.tif"]);
+    }
+
+    #[test]
+    fn the_same_target_cannot_be_written_twice_at_once_for_resuming() {
+        let folder = tempfile::tempdir().unwrap();
+        let target = folder.path().join("map.tif");
+        let first = AtomicPath::resumable(&target, false).unwrap();
+
+        assert!(AtomicPath::resumable(&target, false).is_err());
+        drop(first);
+        assert!(AtomicPath::resumable(&target, false).is_ok());
+    }
+
+    #[test]
+    fn a_missing_folder_is_named() {
+        let error = write_text("no/such/folder/x.txt", "", false).unwrap_err().to_string();
+        assert_eq!(error, "failed to write file: its folder does not exist: no/such/folder/x.txt");
+    }
+}

@@ -1,0 +1,57 @@
+//! Files and formats: the only crate that names GDAL, PROJ and image.
+//!
+//! Reading: [`open`] gives a [`GdalSource`] (one per worker), [`describe()`] a `SceneInfo`.
+//! Between coordinate systems: [`reproject`].
+//! Writing: everything appears under its name at once ([`atomic`]); rasters through
+//! [`GeoTiffSink`], polygons through [`polygonize`], pictures, references, recipes.
+//! Bands are 1-based in GDAL; that ends at the border of this crate.
+
+pub mod describe;
+pub mod error;
+pub mod library;
+pub mod mesh;
+pub mod probe;
+pub mod reproject;
+pub mod source;
+pub mod statistics;
+
+mod bands;
+mod crs;
+mod pixels;
+mod raw;
+mod wavelength;
+
+mod area;
+mod class_raster;
+mod convert;
+mod copy;
+mod ffi;
+mod geotiff;
+mod hash;
+mod picture;
+mod polygon;
+mod recipe;
+mod references;
+mod scratch;
+mod sink;
+mod vector;
+
+pub mod atomic;
+
+pub use area::AreaKind;
+pub use class_raster::{class_data_type, class_scheme, qml_text, read_qml};
+pub use convert::{ConvertReport, convert};
+pub use describe::describe;
+pub use error::IoError;
+pub use geotiff::GeoTiffConfig;
+pub use hash::{recipe_input, sha256_file};
+pub use picture::{PicturePlace, write_picture};
+pub use recipe::{RECIPE_ITEM, read_recipe, write_recipe_beside};
+pub use references::{read_references, references_csv, write_references};
+pub use sink::GeoTiffSink;
+pub use vector::{ClassPolygons, PolygonReport, polygonize};
+pub use mesh::warp_mesh;
+pub use probe::probe;
+pub use reproject::{Transformer, crs_from_user, same_crs, wgs84};
+pub use source::{GdalSource, open};
+pub use statistics::{Sampling, statistics, statistics_window};

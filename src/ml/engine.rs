@@ -1,0 +1,272 @@
+//! The device that computes: which adapters there are, which one is taken, and why.
+//!
+//! Burn's own default would take a software adapter, or panic where there is none; here a
+//! missing or software GPU means Burn's CPU backend `flex`.
+
+use std::fmt::Write as _;
+use std::sync::OnceLock;
+
+use burn::tensor::{Device, DeviceKind};
+use nunatak_domain::job::DeviceChoice;
+
+use crate::error::MlError;
+use crate::model::LoadedModel;
+use crate::net::Net;
+
+/// A graphics adapter as `nunatak info --devices` lists it.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct AdapterInfo {
+    /// What `gpu:N` means.
+    pub index: usize,
+    pub name: String,
+    /// `Vulkan`, `Metal`, `Dx12`.
+    pub backend: String,
+    /// `discrete`, `integrated`, `virtual`, `software` or `other`.
+    pub kind: &'static str,
+    /// wgpu does not tell; kept for the day it does.
+    pub memory_bytes: Option<u64>,
+    pub software: bool,
+    /// Position among the backend's adapters of the same kind: Burn's way to name one.
+    #[serde(skip)]
+    nth_of_kind: usize,
+}
+
+/// All adapters, in the order that `gpu:N` counts; empty where there are none. Asked once.
+pub fn adapters() -> &'static [AdapterInfo] {
+    static ADAPTERS: OnceLock<Vec<AdapterInfo>> = OnceLock::new();
+    ADAPTERS.get_or_init(enumerate)
+}
+
+/// Owns the choice of a device. Lives on the compute lane.
+#[derive(Clone, Debug)]
+pub struct Engine {
+    device: Device,
+    description: String,
+    remarks: Vec<String>,
+    cpu: bool,
+}
+
+impl Engine {
+    /// # Errors
+    /// The adapter asked for does not exist (the sentence lists those that do) or refuses.
+    pub fn new(choice: DeviceChoice) -> Result<Self, MlError> {
+        let adapters = adapters();
+        match choice {
+            DeviceChoice::Cpu => Ok(Self::cpu()),
+            DeviceChoice::Auto => {
+                let Some(adapter) = best(adapters).filter(|adapter| !adapter.software) else {
+                    return Ok(Self::cpu().remark(match adapters.first() {
+                        Some(adapter) => format!("{} is a software adapter; the CPU backend is faster", adapter.name),
+                        None => "no graphics adapter was found".to_owned(),
+                    }));
+                };
+                match Self::gpu(adapter) {
+                    Ok(engine) => Ok(engine),
+                    Err(error) => Ok(Self::cpu().remark(format!("{error}; the CPU is used"))),
+                }
+            }
+            DeviceChoice::Gpu(None) => match best(adapters) {
+                Some(adapter) => Self::gpu(adapter),
+                None => Err(MlError::Device("no graphics adapter was found; choose cpu".to_owned())),
+            },
+            DeviceChoice::Gpu(Some(index)) => match adapters.get(index) {
+                Some(adapter) => Self::gpu(adapter),
+                None => Err(MlError::Device(out_of_range(index, adapters))),
+            },
+        }
+    }
+
+    pub fn cpu() -> Self {
+        let description = format!("CPU (flex, {} threads)", n_threads());
+        Self { device: Device::flex(), description, remarks: Vec::new(), cpu: true }
+    }
+
+    /// Name, backend and memory where known: `CPU (flex, 2 threads)`, `NVIDIA H200 (Vulkan)`.
+    pub fn describe(&self) -> &str {
+        &self.description
+    }
+
+    /// Why this device, where that is not obvious.
+    pub fn remarks(&self) -> &[String] {
+        &self.remarks
+    }
+
+    pub fn is_cpu(&self) -> bool {
+        self.cpu
+    }
+
+    pub(crate) fn device(&self) -> &Device {
+        &self.device
+    }
+
+    /// How many windows are worth computing at the same time: on the CPU some steps of each
+    /// network run on one thread only.
+    pub(crate) fn n_workers(&self) -> usize {
+        if self.cpu { n_threads().min(MAX_WORKERS) } else { 1 }
+    }
+
+    pub(crate) fn network(&self, model: &LoadedModel) -> Result<Net, MlError> {
+        Net::for_inference(&model.record.network, &model.state, &self.device)
+    }
+
+    fn gpu(adapter: &AdapterInfo) -> Result<Self, MlError> {
+        let refused = |reason: String| MlError::Device(format!("{} refuses to compute ({reason})", adapter.name));
+        let kind = match adapter.kind {
+            "discrete" => DeviceKind::DiscreteGpu(adapter.nth_of_kind),
+            "integrated" => DeviceKind::IntegratedGpu(adapter.nth_of_kind),
+            "virtual" => DeviceKind::VirtualGpu(adapter.nth_of_kind),
+            "software" => DeviceKind::Cpu,
+            _ => return Err(refused("its kind is unknown".to_owned())),
+        };
+        let api = match adapter.backend.as_str() {
+            "Vulkan" => burn::tensor::wgpu::WgpuBackend::Vulkan,
+            "Metal" => burn::tensor::wgpu::WgpuBackend::Metal,
+            "Dx12" => burn::tensor::wgpu::WgpuBackend::Dx12,
+            other => return Err(refused(format!("{other} is not supported"))),
+        };
+        let key = (adapter.backend.clone(), adapter.index);
+        let device = shared_device(key, || {
+            Device::wgpu_options()
+                .device_kind(kind)
+                .graphics_api(api)
+                .init()
+                .map_err(|error| refused(error.to_string()))
+        })?;
+        let mut description = format!("{} ({}", adapter.name, adapter.backend);
+        if let Some(bytes) = adapter.memory_bytes {
+            let _ = write!(description, ", {} GiB", bytes >> 30);
+        }
+        description.push(')');
+        let engine = Self { device, description, remarks: Vec::new(), cpu: false };
+        Ok(if adapter.software {
+            engine.remark(format!("{} is a software adapter; `--device cpu` is faster", adapter.name))
+        } else {
+            engine
+        })
+    }
+
+    fn remark(mut self, remark: String) -> Self {
+        self.remarks.push(remark);
+        self
+    }
+}
+
+/// More windows at once than this cost more memory than they win time.
+const MAX_WORKERS: usize = 4;
+
+fn n_threads() -> usize {
+    std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
+}
+
+/// Burn's runtime of an adapter can be initialised once in a process.
+fn shared_device(key: (String, usize), init: impl FnOnce() -> Result<Device, MlError>) -> Result<Device, MlError> {
+    static DEVICES: std::sync::Mutex<Vec<((String, usize), Device)>> = std::sync::Mutex::new(Vec::new());
+    let mut devices = DEVICES.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    if let Some((_, device)) = devices.iter().find(|(known, _)| *known == key) {
+        return Ok(device.clone());
+    }
+    let device = init()?;
+    devices.push((key, device.clone()));
+    Ok(device)
+}
+
+/// Discrete before integrated before virtual before software; the first of equals.
+fn best(adapters: &[AdapterInfo]) -> Option<&AdapterInfo> {
+    let rank = |adapter: &&AdapterInfo| match adapter.kind {
+        "discrete" => 0,
+        "integrated" => 1,
+        "virtual" => 2,
+        "software" => 3,
+        _ => 4,
+    };
+    adapters.iter().min_by_key(rank)
+}
+
+fn out_of_range(index: usize, adapters: &[AdapterInfo]) -> String {
+    if adapters.is_empty() {
+        return format!("there is no adapter {index}: no graphics adapter was found; choose cpu");
+    }
+    let list: Vec<String> = adapters
+        .iter()
+        .map(|adapter| format!("gpu:{} {} ({})", adapter.index, adapter.name, adapter.backend))
+        .collect();
+    format!("there is no adapter {index}; choose one of cpu, {}", list.join(", "))
+}
+
+fn enumerate() -> Vec<AdapterInfo> {
+    let mut list = Vec::new();
+    for backend in [wgpu::Backends::VULKAN, wgpu::Backends::METAL, wgpu::Backends::DX12] {
+        let descriptor =
+            wgpu::InstanceDescriptor { backends: backend, ..wgpu::InstanceDescriptor::new_without_display_handle() };
+        let instance = wgpu::Instance::new(descriptor);
+        let mut counts = [0usize; 5];
+        for adapter in ready(instance.enumerate_adapters(backend)) {
+            let info = adapter.get_info();
+            let (kind, slot) = match info.device_type {
+                wgpu::DeviceType::DiscreteGpu => ("discrete", 0),
+                wgpu::DeviceType::IntegratedGpu => ("integrated", 1),
+                wgpu::DeviceType::VirtualGpu => ("virtual", 2),
+                wgpu::DeviceType::Cpu => ("software", 3),
+                wgpu::DeviceType::Other => ("other", 4),
+            };
+            list.push(AdapterInfo {
+                index: list.len(),
+                name: info.name,
+                backend: format!("{:?}", info.backend),
+                kind,
+                memory_bytes: None,
+                software: kind == "software",
+                nth_of_kind: counts[slot],
+            });
+            counts[slot] += 1;
+        }
+    }
+    list
+}
+
+/// Outside of browsers wgpu lists adapters without ever waiting.
+fn ready<T: Default>(future: impl Future<Output = T>) -> T {
+    let mut future = std::pin::pin!(future);
+    let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+    match future.as_mut().poll(&mut context) {
+        std::task::Poll::Ready(value) => value,
+        std::task::Poll::Pending => T::default(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn adapter(index: usize, kind: &'static str) -> AdapterInfo {
+        let name = format!("{kind} {index}");
+        let backend = "Vulkan".to_owned();
+        AdapterInfo { index, name, backend, kind, memory_bytes: None, software: kind == "software", nth_of_kind: 0 }
+    }
+
+    #[test]
+    fn a_discrete_adapter_is_better_than_all_others() {
+        let adapters =
+            [adapter(0, "software"), adapter(1, "integrated"), adapter(2, "discrete"), adapter(3, "discrete")];
+
+        assert_eq!(best(&adapters).map(|adapter| adapter.index), Some(2));
+        assert_eq!(best(&[]), None);
+    }
+
+    #[test]
+    fn an_adapter_out_of_range_is_told_with_the_choices() {
+        let text = out_of_range(7, &[adapter(0, "integrated")]);
+
+        assert_eq!(text, "there is no adapter 7; choose one of cpu, gpu:0 integrated 0 (Vulkan)");
+        assert!(Engine::new(DeviceChoice::Gpu(Some(9999))).is_err());
+    }
+
+    #[test]
+    fn auto_never_takes_a_software_adapter() {
+        let engine = Engine::new(DeviceChoice::Auto).expect("there is always the CPU");
+
+        let hardware = adapters().iter().any(|adapter| !adapter.software);
+        assert!(engine.is_cpu() || hardware, "{}", engine.describe());
+        assert_eq!(Engine::cpu().describe(), format!("CPU (flex, {} threads)", n_threads()));
+    }
+}

@@ -1,0 +1,3 @@
+//! One file per architecture: config, module, initialisation, forward, tests.
+
+pub(crate) mod ssmgnet;

@@ -1,0 +1,279 @@
+//! The one table of actions: menu, keys, buttons and the command palette all read it.
+//!
+//! Held keys (Space pans, `H` hides overlays) and the arrow keys belong to the map and are in
+//! `map/input.rs`.
+
+use egui::{Key, KeyboardShortcut, Modifiers};
+
+use crate::icons;
+
+/// Everything a key, a menu entry or a button can start.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Action {
+    OpenRaster,
+    OpenModel,
+    OpenReferences,
+    OpenAddress,
+    TrySample,
+    Predict,
+    Export,
+    SavePicture,
+    ExportModel,
+    Fit,
+    FitLayer,
+    OneToOne,
+    ZoomIn,
+    ZoomOut,
+    ViewBack,
+    ViewForward,
+    Pan,
+    BoxZoom,
+    Inspect,
+    Swipe,
+    NextBand,
+    PreviousBand,
+    NextColormap,
+    RemoveLayer,
+    ShowPrior,
+    UseModelReferences,
+    SaveReferences,
+    ClearPins,
+    CopyCoordinates,
+    CancelJob,
+    Palette,
+    SidePanel,
+    Look,
+    Explain,
+    ThemeSystem,
+    ThemeDark,
+    ThemeLight,
+    DeviceAuto,
+    DeviceCpu,
+    DeviceGpu,
+    FullScreen,
+    Quit,
+}
+
+/// Where the menu lists an action; the order is the menu's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Group {
+    File,
+    Results,
+    View,
+    Tools,
+    Layer,
+    References,
+    Window,
+    Device,
+}
+
+impl Group {
+    pub(crate) const ALL: [Self; 8] =
+        [Self::File, Self::Results, Self::View, Self::Tools, Self::Layer, Self::References, Self::Window, Self::Device];
+
+    pub(crate) const fn label(self) -> &'static str {
+        match self {
+            Self::File => "Open",
+            Self::Results => "Results",
+            Self::View => "View",
+            Self::Tools => "Tools",
+            Self::Layer => "Layer",
+            Self::References => "References",
+            Self::Window => "Window",
+            Self::Device => "Device",
+        }
+    }
+}
+
+/// One row of the table.
+pub(crate) struct ActionInfo {
+    pub action: Action,
+    pub group: Group,
+    pub text: &'static str,
+    pub tooltip: &'static str,
+    pub icon: &'static str,
+    pub shortcut: Option<KeyboardShortcut>,
+}
+
+/// What there is, as far as it decides which actions make sense.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Situation {
+    pub layers: bool,
+    /// A layer is chosen or there is only one that can be meant.
+    pub layer: bool,
+    /// The layer that is meant shows bands one by one or three at a time.
+    pub bands: bool,
+    pub colormap: bool,
+    /// There is a raster with bands to predict from.
+    pub scene: bool,
+    pub model: bool,
+    pub model_references: bool,
+    pub references: bool,
+    pub prior: bool,
+    pub pins: bool,
+    pub cursor: bool,
+    pub job: bool,
+    pub sample: bool,
+    pub back: bool,
+    pub forward: bool,
+}
+
+const fn key(key: Key) -> Option<KeyboardShortcut> {
+    Some(KeyboardShortcut::new(Modifiers::NONE, key))
+}
+
+const fn command(key: Key) -> Option<KeyboardShortcut> {
+    Some(KeyboardShortcut::new(Modifiers::COMMAND, key))
+}
+
+const fn command_shift(key: Key) -> Option<KeyboardShortcut> {
+    Some(KeyboardShortcut::new(Modifiers::COMMAND.plus(Modifiers::SHIFT), key))
+}
+
+const fn alt(key: Key) -> Option<KeyboardShortcut> {
+    Some(KeyboardShortcut::new(Modifiers::ALT, key))
+}
+
+macro_rules! actions {
+    ($( $action:ident, $group:ident, $icon:ident, $shortcut:expr, $text:literal, $tooltip:literal; )*) => {
+        &[ $( ActionInfo {
+            action: Action::$action, group: Group::$group, text: $text, tooltip: $tooltip,
+            icon: icons::$icon, shortcut: $shortcut,
+        } ),* ]
+    };
+}
+
+/// Every action, in the order of the menu.
+pub(crate) static TABLE: &[ActionInfo] = actions![
+    OpenRaster, File, FOLDER_OPEN, command(Key::O), "Open raster…", "GeoTIFF, COG, ENVI, JPEG 2000, VRT and what else GDAL reads";
+    OpenModel, File, BRAIN, command(Key::M), "Open model…", "Weights from PyTorch (.pth) or .safetensors";
+    OpenReferences, File, FOLDER_OPEN, None, "Open references…", "Reference spectra from a CSV file";
+    OpenAddress, File, MAP_TRIFOLD, command_shift(Key::O), "Open path or address…", "A path, a /vsi name or an https address of a raster";
+    TrySample, File, MOUNTAINS, None, "Try the sample", "A small scene with its model, applied at once";
+    Predict, Results, SPARKLE, command(Key::Enter), "Predict and explain", "Class map, attention and Grad-CAM of the scene with the open model";
+    Export, Results, EXPORT, command(Key::E), "Export…", "GeoTIFF, COG, polygons or a picture of a layer";
+    SavePicture, Results, FILE_IMAGE, command_shift(Key::E), "Save picture of the view…", "What the map shows as PNG";
+    ExportModel, Results, CUBE, None, "Save model as safetensors…", "Weights with bands, normalisation and classes in one file";
+    Fit, View, CORNERS_OUT, key(Key::Home), "Fit everything", "Shows all visible layers";
+    FitLayer, View, FRAME_CORNERS, Some(KeyboardShortcut::new(Modifiers::SHIFT, Key::Home)), "Zoom to layer", "Shows all of the chosen layer";
+    OneToOne, View, SELECTION, key(Key::End), "Actual pixels (1:1)", "One pixel of the layer is one pixel of the screen";
+    ZoomIn, View, MAGNIFYING_GLASS_PLUS, key(Key::Plus), "Zoom in", "Twice as close";
+    ZoomOut, View, MAGNIFYING_GLASS, key(Key::Minus), "Zoom out", "Twice as far";
+    ViewBack, View, ARROW_LEFT, alt(Key::ArrowLeft), "Previous view", "Back in the history of views";
+    ViewForward, View, ARROW_RIGHT, alt(Key::ArrowRight), "Next view", "Forward in the history of views";
+    Pan, Tools, HAND, key(Key::V), "Pan", "Drag moves the map; so do Space, the middle button and the arrow keys";
+    BoxZoom, Tools, MAGNIFYING_GLASS_PLUS, key(Key::Z), "Zoom to a box", "Drag a box; Shift-drag does the same with every tool";
+    Inspect, Tools, CROSSHAIR, key(Key::I), "Inspect", "Spectrum and values under the cursor; a click pins them";
+    Swipe, Tools, SQUARE_SPLIT_HORIZONTAL, key(Key::S), "Swipe", "Shows the top layer right of a divider only";
+    ClearPins, Tools, PUSH_PIN, None, "Remove all pins", "Forgets the pinned pixels";
+    CopyCoordinates, Tools, COPY, command_shift(Key::C), "Copy coordinates", "Map coordinates under the cursor";
+    PreviousBand, Layer, ARROW_LEFT, key(Key::Comma), "Previous band", "Steps the bands of the layer down";
+    NextBand, Layer, ARROW_RIGHT, key(Key::Period), "Next band", "Steps the bands of the layer up";
+    NextColormap, Layer, PALETTE, command_shift(Key::M), "Next colormap", "Another colormap for the layer";
+    RemoveLayer, Layer, TRASH, key(Key::Delete), "Remove layer", "Takes the chosen layer off the map; files stay";
+    ShowPrior, References, STACK, None, "Show prior", "Similarity to the references as a layer that follows them";
+    UseModelReferences, References, BRAIN, None, "Use the model's references", "Takes the spectra that came with the model";
+    SaveReferences, References, FLOPPY_DISK, None, "Save references…", "Writes the references as CSV";
+    Palette, Window, MAGNIFYING_GLASS, command(Key::P), "Find an action…", "Every action with its key";
+    Look, Window, EYE, alt(Key::Num1), "Look", "Layers and inspector";
+    Explain, Window, SPARKLE, alt(Key::Num2), "Explain", "Model, references and inspector";
+    SidePanel, Window, SIDEBAR_SIMPLE, command(Key::B), "Side panel", "Shows or hides the right side";
+    ThemeSystem, Window, CIRCLE_HALF, None, "Theme of the system", "Dark or light as the system says";
+    ThemeDark, Window, MOON, None, "Dark theme", "Light text on dark grey";
+    ThemeLight, Window, SUN, None, "Light theme", "Dark text on light grey";
+    FullScreen, Window, CORNERS_OUT, key(Key::F11), "Full screen", "Window over the whole screen";
+    CancelJob, Window, STOP, None, "Stop job", "Stops what runs (Esc)";
+    Quit, Window, X, command(Key::Q), "Quit", "Closes the window";
+    DeviceAuto, Device, CPU, None, "Compute on the best device", "GPU where there is one, else CPU";
+    DeviceCpu, Device, CPU, None, "Compute on the CPU", "Networks run on the processor";
+    DeviceGpu, Device, GRAPHICS_CARD, None, "Compute on the GPU", "Networks run on the graphics card";
+];
+
+impl Action {
+    /// # Panics
+    /// If the table lacks an action; a test makes sure that it does not.
+    pub(crate) fn info(self) -> &'static ActionInfo {
+        TABLE.iter().find(|info| info.action == self).expect("every action is in the table")
+    }
+
+    pub(crate) fn enabled(self, now: &Situation) -> bool {
+        match self {
+            Self::TrySample => now.sample,
+            Self::Predict => now.scene && now.model,
+            Self::Export | Self::SavePicture | Self::Fit | Self::ZoomIn | Self::ZoomOut | Self::OneToOne | Self::Swipe => now.layers,
+            Self::ExportModel => now.model,
+            Self::FitLayer | Self::RemoveLayer => now.layer,
+            Self::NextBand | Self::PreviousBand => now.bands,
+            Self::NextColormap => now.colormap,
+            Self::ShowPrior => now.prior && now.scene,
+            Self::UseModelReferences => now.model_references,
+            Self::SaveReferences => now.references,
+            Self::ViewBack => now.back,
+            Self::ViewForward => now.forward,
+            Self::ClearPins => now.pins,
+            Self::CopyCoordinates => now.cursor,
+            Self::CancelJob => now.job,
+            _ => true,
+        }
+    }
+}
+
+impl ActionInfo {
+    pub(crate) fn keys(&self, ctx: &egui::Context) -> String {
+        self.shortcut.map_or_else(String::new, |shortcut| ctx.format_shortcut(&shortcut))
+    }
+
+    /// The tooltip with the name before and the key behind.
+    pub(crate) fn hint(&self, ctx: &egui::Context) -> String {
+        match self.keys(ctx) {
+            keys if keys.is_empty() => format!("{}\n{}", self.text.trim_end_matches('…'), self.tooltip),
+            keys => format!("{}  ({keys})\n{}", self.text.trim_end_matches('…'), self.tooltip),
+        }
+    }
+}
+
+/// Actions whose keys were pressed; none while a text field has the keyboard.
+pub(crate) fn pressed(ctx: &egui::Context, now: &Situation) -> Vec<Action> {
+    let typing = ctx.text_edit_focused();
+    // Order matters: egui ignores extra Shift and Alt, so the keys with most modifiers go first.
+    let mut table: Vec<&ActionInfo> = TABLE.iter().filter(|info| info.shortcut.is_some()).collect();
+    table.sort_by_key(|info| info.shortcut.map_or(0, |s| u8::MAX - modifiers(s.modifiers)));
+    table
+        .into_iter()
+        .filter_map(|info| {
+            let shortcut = info.shortcut?;
+            let plain = !shortcut.modifiers.any() || shortcut.modifiers == Modifiers::SHIFT;
+            if (typing && plain) || !info.action.enabled(now) {
+                return None;
+            }
+            ctx.input_mut(|input| input.consume_shortcut(&shortcut)).then_some(info.action)
+        })
+        .collect()
+}
+
+fn modifiers(modifiers: Modifiers) -> u8 {
+    u8::from(modifiers.alt) + u8::from(modifiers.shift) + u8::from(modifiers.command)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_two_actions_share_a_key() {
+        for (i, a) in TABLE.iter().enumerate() {
+            for b in &TABLE[i + 1..] {
+                assert!(a.shortcut.is_none() || a.shortcut != b.shortcut, "{} and {}", a.text, b.text);
+                assert_ne!(a.action, b.action);
+                assert_ne!(a.text, b.text);
+            }
+        }
+    }
+
+    #[test]
+    fn the_menu_shows_every_group() {
+        for group in Group::ALL {
+            assert!(TABLE.iter().any(|info| info.group == group));
+        }
+    }
+}

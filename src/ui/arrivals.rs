@@ -1,0 +1,120 @@
+//! What events change in the window.
+
+use nunatak_app::{Event, JobOutcome, JobReport};
+use nunatak_domain::geo::GeoPos;
+use nunatak_domain::inspect::Probe;
+use nunatak_domain::layer::SceneId;
+use nunatak_domain::notice::Notice;
+
+use crate::map::CURSOR_TAG;
+use crate::panels::{self, Pin};
+use crate::saved::Workspace;
+use crate::shell::Shell;
+use crate::theme;
+use crate::toasts::ToastAction;
+
+/// Two clicks of a double click are not further apart.
+const DOUBLE_CLICK_SECS: f64 = 0.6;
+
+impl Shell {
+    pub(crate) fn arrived(&mut self, event: Event) {
+        match event {
+            Event::SceneOpened { scene, layer } => {
+                self.map.chosen = Some(layer);
+                self.remember_scene(scene);
+                self.ask_again();
+            }
+            Event::LayersChanged | Event::ReferencesChanged => self.ask_again(),
+            Event::ModelChanged => {
+                self.model.class = None;
+                if let Some(model) = self.session.model() {
+                    let path = model.path.clone();
+                    self.saved.remember(&path);
+                    self.saved.workspace = Workspace::Explain;
+                }
+            }
+            Event::Probed(answer) => self.inspector.answered(answer, CURSOR_TAG),
+            Event::JobEnded { title, outcome, .. } => self.job_ended(&title, outcome),
+            Event::Notice(notice) => self.toasts.push(notice),
+            Event::TilesArrived | Event::JobStarted { .. } | Event::JobProgress { .. } => {}
+        }
+    }
+
+    fn remember_scene(&mut self, scene: SceneId) {
+        let Some(scene) = self.session.scene(scene) else { return };
+        let path = scene.info.path.clone();
+        if path.is_absolute() && !path.starts_with(std::env::temp_dir()) {
+            self.saved.remember(&path);
+        } else if let Ok(path) = path.canonicalize()
+            && !path.starts_with(std::env::temp_dir())
+        {
+            self.saved.remember(&path);
+        }
+    }
+
+    fn job_ended(&mut self, title: &str, outcome: JobOutcome) {
+        match outcome {
+            JobOutcome::Done { report } => self.job_done(title, &report),
+            JobOutcome::Cancelled => self.toasts.push(Notice::info(format!("{title}: stopped"))),
+            JobOutcome::Failed { notice } => {
+                self.predict_when_ready = false;
+                self.toasts.push(notice);
+            }
+        }
+    }
+
+    fn job_done(&mut self, title: &str, report: &JobReport) {
+        let Some(first) = report.outputs.first() else { return };
+        let on_map = self.session.layers().iter().any(|layer| {
+            let scene = self.session.scene(layer.source.scene());
+            scene.is_some_and(|scene| report.outputs.contains(&scene.info.path))
+        });
+        let folder = first.parent().map(std::path::Path::to_owned).unwrap_or_default();
+        if on_map || folder.starts_with(std::env::temp_dir().join("nunatak")) {
+            let notice = Notice::info(format!("{title}: the results are on the map"));
+            self.toasts.push_with(notice, vec![ToastAction::Export]);
+            return;
+        }
+        let names: Vec<String> =
+            report.outputs.iter().filter_map(|path| Some(path.file_name()?.to_string_lossy().into_owned())).collect();
+        self.saved.export_dir = Some(folder.clone());
+        let notice = Notice::info(format!("Written: {}", names.join(", ")));
+        self.toasts.push_with(notice, vec![ToastAction::ShowFolder(folder)]);
+    }
+
+    /// Probes everything that is shown again: layers or references are others now.
+    fn ask_again(&mut self) {
+        self.map.asked = None;
+        let pins: Vec<(u64, GeoPos)> = self.inspector.pins.iter().map(|pin| (pin.tag, pin.geo)).collect();
+        let cursor = self.map.cursor.map(|geo| (CURSOR_TAG, geo));
+        for (tag, geo) in pins.into_iter().chain(cursor) {
+            self.session.probe(Probe { tag, geo });
+        }
+    }
+
+    /// Pins what was clicked on the map; a double click takes the pin of its first click back.
+    pub(crate) fn take_pin(&mut self, time: f64) {
+        if std::mem::take(&mut self.map.double_clicked)
+            && self.inspector.pins.last().is_some_and(|pin| time - pin.pinned_at < DOUBLE_CLICK_SECS)
+        {
+            self.inspector.pins.pop();
+        }
+        let Some(geo) = self.map.clicked.take() else { return };
+        let tag = self.inspector.next_tag;
+        self.inspector.next_tag += 1;
+        let used = |color| self.inspector.pins.iter().any(|pin| pin.color == color);
+        let color = (0..6).map(theme::pin).find(|color| !used(*color)).unwrap_or_else(|| theme::pin(tag as usize));
+        self.inspector.pins.push(Pin { tag, geo, color, answer: None, pinned_at: time });
+        self.session.probe(Probe { tag, geo });
+    }
+
+    pub(crate) fn predict_if_ready(&mut self) {
+        if self.predict_when_ready
+            && self.session.model().is_some()
+            && let Some(scene) = panels::target_scene(&self.session, self.map.chosen)
+        {
+            self.predict_when_ready = false;
+            self.dispatch(nunatak_app::Command::PredictLayer { scene, class: self.model.class });
+        }
+    }
+}

@@ -1,0 +1,91 @@
+//! The start page, on the map's place while nothing is open.
+
+use std::path::{Path, PathBuf};
+
+use egui::{Align, Align2, Layout, Rect, Response, Role, Sense, Ui, Vec2, WidgetInfo};
+
+use crate::action::{Action, Situation};
+use crate::wishes::Wishes;
+use crate::{icons, theme};
+
+const WIDTH: f32 = 440.0;
+const TILE: f32 = 52.0;
+
+/// Draws the page; `open` gets a recent file that was clicked.
+pub(crate) fn start_ui(ui: &mut Ui, rect: Rect, recent: &[PathBuf], now: &Situation, wishes: &mut Wishes, open: &mut Vec<PathBuf>) {
+    let palette = theme::of(ui);
+    ui.painter().rect_filled(rect, 0.0, palette.well);
+    let recent_rows = recent.len().min(6);
+    let height = 330.0 + if recent_rows > 0 { 44.0 + recent_rows as f32 * 34.0 } else { 0.0 };
+    let top = (rect.center().y - 0.5 * height - 16.0).max(rect.top() + 16.0);
+    let width = WIDTH.min(rect.width() - 32.0);
+    let page = Rect::from_min_size(egui::pos2(rect.center().x - 0.5 * width, top), Vec2::new(width, rect.bottom() - top));
+    let builder = egui::UiBuilder::new().id_salt("start page").max_rect(page).layout(Layout::top_down(Align::Min));
+    ui.scope_builder(builder, |ui| {
+        ui.horizontal(|ui| {
+            ui.label(egui::RichText::new(icons::MOUNTAINS).font(theme::icon_font(40.0)).color(palette.accent));
+            ui.vertical(|ui| {
+                ui.add_space(2.0);
+                ui.label(egui::RichText::new("Nunatak").font(theme::strong_font(24.0)).color(palette.strong));
+                ui.label(egui::RichText::new("Satellite rasters into maps, with reasons").color(palette.weak));
+            });
+        });
+        ui.add_space(20.0);
+        for action in [Action::OpenRaster, Action::OpenModel, Action::TrySample] {
+            if action.enabled(now) && tile(ui, action).clicked() {
+                wishes.actions.push(action);
+            }
+            ui.add_space(theme::UNIT);
+        }
+        ui.add_space(theme::UNIT);
+        if recent_rows > 0 {
+            ui.label(egui::RichText::new("RECENT").font(theme::strong_font(11.0)).color(palette.weak));
+            ui.add_space(2.0);
+            for path in recent.iter().take(recent_rows) {
+                if recent_row(ui, path).clicked() {
+                    open.push(path.clone());
+                }
+            }
+            ui.add_space(2.0 * theme::UNIT);
+        }
+        ui.label(egui::RichText::new("Or drop a file anywhere. Ctrl+P finds every action.").color(palette.weak));
+    });
+}
+
+fn tile(ui: &mut Ui, action: Action) -> Response {
+    let palette = theme::of(ui);
+    let info = action.info();
+    let (rect, response) = ui.allocate_exact_size(Vec2::new(ui.available_width(), TILE), Sense::click());
+    response.widget_info(|| WidgetInfo::labeled(Role::Button, true, info.text));
+    let fill = if response.hovered() || response.has_focus() { palette.hover } else { palette.panel };
+    ui.painter().rect_filled(rect, 6.0, fill);
+    ui.painter().text(rect.left_center() + egui::vec2(28.0, 0.0), Align2::CENTER_CENTER, info.icon, theme::icon_font(22.0), palette.accent);
+    let left = rect.left_center() + egui::vec2(56.0, 0.0);
+    ui.painter().text(left - egui::vec2(0.0, 9.0), Align2::LEFT_CENTER, info.text, theme::strong_font(14.0), palette.strong);
+    let small = egui::FontId::proportional(12.0);
+    ui.painter().text(left + egui::vec2(0.0, 10.0), Align2::LEFT_CENTER, info.tooltip, small.clone(), palette.weak);
+    let keys = info.keys(ui.ctx());
+    ui.painter().text(rect.right_center() - egui::vec2(14.0, 9.0), Align2::RIGHT_CENTER, keys, small, palette.weak);
+    response
+}
+
+fn recent_row(ui: &mut Ui, path: &Path) -> Response {
+    let palette = theme::of(ui);
+    let name = path.file_name().map_or_else(|| path.to_string_lossy(), |name| name.to_string_lossy()).into_owned();
+    let folder = path.parent().map_or_else(String::new, |folder| folder.to_string_lossy().into_owned());
+    let (rect, response) = ui.allocate_exact_size(Vec2::new(ui.available_width(), 30.0), Sense::click());
+    response.widget_info(|| WidgetInfo::labeled(Role::Button, true, format!("Open {name}")));
+    if response.hovered() || response.has_focus() {
+        ui.painter().rect_filled(rect, theme::RADIUS, palette.hover);
+    }
+    let model = matches!(path.extension().and_then(|e| e.to_str()), Some("pth" | "pt" | "safetensors"));
+    let icon = if model { icons::BRAIN } else { icons::IMAGE };
+    ui.painter().text(rect.left_center() + egui::vec2(28.0, 0.0), Align2::CENTER_CENTER, icon, theme::icon_font(16.0), palette.weak);
+    let font = egui::FontId::proportional(theme::BODY);
+    let painter = ui.painter_at(rect);
+    let drawn = painter.text(rect.left_center() + egui::vec2(56.0, 0.0), Align2::LEFT_CENTER, name, font.clone(), palette.text);
+    let left = (drawn.right() + 12.0).min(rect.right());
+    let folder_rect = Rect::from_min_max(egui::pos2(left, rect.top()), rect.max - egui::vec2(10.0, 0.0));
+    ui.painter_at(folder_rect).text(folder_rect.left_center(), Align2::LEFT_CENTER, folder, font, palette.weak);
+    response.on_hover_text(path.to_string_lossy())
+}

@@ -1,0 +1,41 @@
+//! What the map widget remembers between frames.
+
+use nunatak_domain::geo::GeoPos;
+use nunatak_domain::layer::LayerId;
+use nunatak_domain::map::Swipe;
+
+use super::camera::Camera;
+
+/// What the left mouse button does.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Tool {
+    Pan,
+    BoxZoom,
+    /// Drag moves the map, a click pins.
+    #[default]
+    Inspect,
+}
+
+#[derive(Default)]
+pub(crate) struct MapState {
+    pub camera: Camera,
+    pub tool: Tool,
+    /// Divider, while swiping.
+    pub swipe: Option<Swipe>,
+    /// Place under the cursor.
+    pub cursor: Option<GeoPos>,
+    /// What was asked last, so that a cursor at rest asks nothing.
+    pub asked: Option<GeoPos>,
+    /// A place that was clicked to be pinned; the shell takes it.
+    pub clicked: Option<GeoPos>,
+    /// A double click zoomed: the pin that its first click made goes again.
+    pub double_clicked: bool,
+    /// Start of the box being dragged, in points.
+    pub(super) box_from: Option<egui::Pos2>,
+    /// Tiles are missing since this time.
+    pub(super) missing_since: Option<f64>,
+    /// Layer that right-click, 1:1 and band steps mean.
+    pub chosen: Option<LayerId>,
+    /// Physical pixels per point, as of the last frame.
+    pub pixels_per_point: f64,
+}

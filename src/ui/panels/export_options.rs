@@ -1,0 +1,186 @@
+//! What a layer can be written as, and the command that does it.
+
+use std::path::{Path, PathBuf};
+
+use nunatak_app::{Command, Session};
+use nunatak_domain::geo::GeoBounds;
+use nunatak_domain::job::{Connectivity, ConvertConfig, PolygonizeConfig, PriorConfig, RenderConfig, SimilarityMode};
+use nunatak_domain::layer::{Layer, LayerRole, LayerSource};
+use nunatak_domain::map::MapView;
+use nunatak_domain::style::Style;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Format {
+    GeoTiff,
+    Cog,
+    Shapefile,
+    GeoPackage,
+    GeoJson,
+    PictureOfView,
+    PictureOfLayer,
+}
+
+impl Format {
+    pub(super) const fn label(self) -> &'static str {
+        match self {
+            Self::GeoTiff => "GeoTIFF",
+            Self::Cog => "Cloud-optimised GeoTIFF",
+            Self::Shapefile => "Polygons, shapefile",
+            Self::GeoPackage => "Polygons, GeoPackage",
+            Self::GeoJson => "Polygons, GeoJSON",
+            Self::PictureOfView => "Picture of the view (PNG)",
+            Self::PictureOfLayer => "Picture of the layer (PNG)",
+        }
+    }
+
+    pub(super) const fn hint(self) -> &'static str {
+        match self {
+            Self::GeoTiff => "Same pixels; classes keep palette and names, QGIS gets a .qml",
+            Self::Cog => "With overviews, fast over a network",
+            Self::Shapefile => "One polygon per patch with class_id, label and area",
+            Self::GeoPackage => "One file, long field names, any size",
+            Self::GeoJson => "For the web, in longitude and latitude",
+            Self::PictureOfView => "What the map shows now, all visible layers",
+            Self::PictureOfLayer => "All of this layer",
+        }
+    }
+
+    pub(super) const fn ending(self) -> &'static str {
+        match self {
+            Self::GeoTiff => "tif",
+            Self::Cog => "cog.tif",
+            Self::Shapefile => "shp",
+            Self::GeoPackage => "gpkg",
+            Self::GeoJson => "geojson",
+            Self::PictureOfView | Self::PictureOfLayer => "png",
+        }
+    }
+
+    pub(super) const fn polygons(self) -> bool {
+        matches!(self, Self::Shapefile | Self::GeoPackage | Self::GeoJson)
+    }
+
+    /// What makes sense for a layer, best first.
+    pub(super) fn of(layer: &Layer) -> Vec<Self> {
+        let classes = matches!(layer.style, Style::Classes { .. });
+        match layer.source {
+            LayerSource::Prior { .. } => vec![Self::GeoTiff, Self::PictureOfView],
+            LayerSource::Scene { .. } if classes => vec![
+                Self::GeoTiff,
+                Self::Cog,
+                Self::Shapefile,
+                Self::GeoPackage,
+                Self::GeoJson,
+                Self::PictureOfView,
+                Self::PictureOfLayer,
+            ],
+            LayerSource::Scene { .. } => vec![Self::GeoTiff, Self::Cog, Self::PictureOfView, Self::PictureOfLayer],
+        }
+    }
+}
+
+/// Knobs of polygons.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct PolygonKnobs {
+    pub connectivity: Connectivity,
+    pub min_area: f64,
+    pub simplify: f64,
+}
+
+/// The commands that write `layer` to `out`; more than one where something must be written first.
+pub(super) fn commands(
+    session: &Session,
+    layer: &Layer,
+    format: Format,
+    out: &Path,
+    knobs: PolygonKnobs,
+    view: &MapView,
+    overwrite: bool,
+) -> Vec<Command> {
+    let Some(scene) = session.scene(layer.source.scene()) else { return Vec::new() };
+    let raster = scene.info.path.clone();
+    let out = out.to_owned();
+    match format {
+        Format::PictureOfView => vec![view_picture(session, view, out, overwrite)],
+        Format::PictureOfLayer => vec![layer_picture(session, layer, raster, out, overwrite)],
+        _ if matches!(layer.source, LayerSource::Prior { .. }) => {
+            let references = out.with_extension("references.csv");
+            let prior = PriorConfig {
+                references: references.clone(),
+                raster,
+                out,
+                classes: None,
+                mode: SimilarityMode::Default,
+                bands: None,
+                overwrite,
+            };
+            vec![Command::SaveReferences { path: references, overwrite: true }, Command::Prior(prior)]
+        }
+        Format::GeoTiff | Format::Cog => {
+            vec![Command::Convert(ConvertConfig { raster, out, cog: format == Format::Cog, bands: None, overwrite })]
+        }
+        Format::Shapefile | Format::GeoPackage | Format::GeoJson => {
+            let PolygonKnobs { connectivity, min_area, simplify } = knobs;
+            vec![Command::Polygonize(PolygonizeConfig { raster, out, connectivity, min_area, simplify, classes: None, overwrite })]
+        }
+    }
+}
+
+/// A picture of what the map shows.
+pub(crate) fn view_picture(session: &Session, view: &MapView, out: PathBuf, overwrite: bool) -> Command {
+    let shown = |layer: &&Layer| layer.visible && matches!(layer.source, LayerSource::Scene { .. });
+    let layers: Vec<&Layer> = session.layers().iter().filter(shown).collect();
+    let rasters = layers.iter().filter_map(|layer| Some(session.scene(layer.source.scene())?.info.path.clone())).collect();
+    Command::Render(RenderConfig {
+        rasters,
+        out,
+        width_px: view.width_px,
+        height_px: view.height_px,
+        bbox: Some(view.bounds()),
+        bands: layers.first().filter(|layer| layer.role == LayerRole::Imagery).map(|layer| layer.style.bands()),
+        overlay_opacity: layers.get(1).map_or(1.0, |layer| layer.opacity),
+        overwrite,
+    })
+}
+
+fn layer_picture(session: &Session, layer: &Layer, raster: PathBuf, out: PathBuf, overwrite: bool) -> Command {
+    const LONGEST_PX: f64 = 8192.0;
+    let bounds = session.layer_bounds(layer.id);
+    let unit = session.layer_pixel_size(layer.id).filter(|size| *size > 0.0).unwrap_or(1.0);
+    let GeoBounds { min_x, min_y, max_x, max_y } = bounds.unwrap_or_default();
+    let (width, height) = ((max_x - min_x) / unit, (max_y - min_y) / unit);
+    let shrink = (LONGEST_PX / width.max(height)).min(1.0);
+    let classes = matches!(layer.style, Style::Classes { .. });
+    Command::Render(RenderConfig {
+        rasters: vec![raster],
+        out,
+        width_px: (width * shrink).round().max(1.0) as u32,
+        height_px: (height * shrink).round().max(1.0) as u32,
+        bbox: bounds,
+        bands: (!classes).then(|| layer.style.bands()),
+        overlay_opacity: 1.0,
+        overwrite,
+    })
+}
+
+/// A name a file system takes: `glacier class` becomes `glacier-class`.
+pub(super) fn file_stem(name: &str) -> String {
+    let stem = name.trim_end_matches(".tif").trim_end_matches(".tiff");
+    let safe = |c: char| if c.is_alphanumeric() || matches!(c, '-' | '_' | '.') { c } else { '-' };
+    let text: String = stem.chars().map(safe).collect();
+    let mut parts: Vec<&str> = text.split('-').filter(|part| !part.is_empty()).collect();
+    parts.dedup();
+    if parts.is_empty() { "layer".to_owned() } else { parts.join("-") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn layer_names_become_file_names() {
+        assert_eq!(file_stem("scene.tif: Class map"), "scene.tif-Class-map");
+        assert_eq!(file_stem("scene.tif"), "scene");
+        assert_eq!(file_stem("//"), "layer");
+    }
+}

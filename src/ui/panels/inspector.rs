@@ -1,0 +1,317 @@
+//! INSPECTOR: everything known of the pixel under the cursor, and of pinned ones.
+//!
+//! While the cursor is on the map it follows it; off the map it shows the last pin, so that one
+//! can look at it in peace.
+
+use egui::{Color32, Ui};
+use nunatak_app::Session;
+use nunatak_domain::class::ClassId;
+use nunatak_domain::geo::GeoPos;
+use nunatak_domain::inspect::{LayerProbe, ProbeAnswer};
+use nunatak_domain::layer::{Layer, LayerRole, LayerSource};
+use nunatak_domain::scene::SceneInfo;
+use nunatak_domain::style::Style;
+
+use crate::widgets::{self, Curve, SpectrumAxis, numbers};
+use crate::wishes::Wishes;
+use crate::{icons, theme};
+
+const PLOT_HEIGHT: f32 = 176.0;
+/// Probabilities listed at most; the rest is less likely than these.
+const MAX_PROBABILITIES: usize = 8;
+
+/// A pinned pixel.
+pub(crate) struct Pin {
+    pub tag: u64,
+    pub geo: GeoPos,
+    pub color: Color32,
+    pub answer: Option<ProbeAnswer>,
+    /// When it was pinned, in seconds of the window's clock.
+    pub pinned_at: f64,
+}
+
+pub(crate) struct InspectorPanel {
+    pub cursor: Option<ProbeAnswer>,
+    pub pins: Vec<Pin>,
+    pub next_tag: u64,
+    pub cursor_on_map: bool,
+    values_open: bool,
+}
+
+impl Default for InspectorPanel {
+    fn default() -> Self {
+        Self { cursor: None, pins: Vec::new(), next_tag: 1, cursor_on_map: false, values_open: false }
+    }
+}
+
+impl InspectorPanel {
+    /// Takes an answer to where it belongs; answers to pins that are gone are dropped.
+    pub(crate) fn answered(&mut self, answer: ProbeAnswer, cursor_tag: u64) {
+        if answer.probe.tag == cursor_tag {
+            self.cursor = Some(answer);
+        } else if let Some(pin) = self.pins.iter_mut().find(|pin| pin.tag == answer.probe.tag) {
+            pin.answer = Some(answer);
+        }
+    }
+
+    /// What is shown in detail.
+    pub(crate) fn shown(&self) -> Option<&ProbeAnswer> {
+        let pinned = self.pins.iter().rev().find_map(|pin| pin.answer.as_ref());
+        if self.cursor_on_map { self.cursor.as_ref() } else { pinned.or(self.cursor.as_ref()) }
+    }
+
+    /// The spectrum a new reference would get: the last pin's on the top imagery layer.
+    pub(crate) fn pinned_spectrum(&self, session: &Session) -> Option<(Color32, Vec<f64>)> {
+        let pin = self.pins.last()?;
+        let (probe, _) = imagery(session, pin.answer.as_ref()?)?;
+        Some((pin.color, probe.values.iter().copied().collect::<Option<Vec<f64>>>()?))
+    }
+}
+
+pub(crate) fn inspector_ui(ui: &mut Ui, session: &Session, state: &mut InspectorPanel, wishes: &mut Wishes) {
+    let Some(answer) = state.shown().cloned() else {
+        let text = if session.layers().is_empty() {
+            "Spectrum, classes and explanations of a pixel, once a raster is open."
+        } else {
+            "Move over the map. A click pins a pixel here."
+        };
+        widgets::empty(ui, text);
+        return;
+    };
+    spectrum(ui, session, state, &answer);
+    pins_ui(ui, session, state, wishes);
+    if answer.layers.is_empty() {
+        widgets::empty(ui, "No layer reaches this place.");
+    }
+    classes(ui, session, &answer);
+    scores(ui, session, &answer);
+    references(ui, session, &answer);
+    others(ui, session, &answer);
+    values(ui, session, state, &answer);
+}
+
+/// The top imagery layer that reaches the place, best one with a spectrum.
+fn imagery<'a>(session: &'a Session, answer: &'a ProbeAnswer) -> Option<(&'a LayerProbe, &'a SceneInfo)> {
+    let with_info = |probe: &'a LayerProbe| {
+        let layer = session.layer(probe.layer)?;
+        let matches = layer.role == LayerRole::Imagery && matches!(layer.source, LayerSource::Scene { .. });
+        matches.then_some((probe, &session.scene(probe.scene)?.info))
+    };
+    let mut all = answer.layers.iter().filter_map(with_info);
+    all.find(|(probe, _)| probe.values.len() > 1)
+}
+
+fn spectrum(ui: &mut Ui, session: &Session, state: &InspectorPanel, answer: &ProbeAnswer) {
+    let Some((probe, info)) = imagery(session, answer) else { return };
+    let palette = theme::of(ui);
+    let scaled = |values: &[Option<f64>]| -> Vec<Option<f64>> {
+        values.iter().zip(&info.bands).map(|(value, band)| value.map(|v| v * band.scale + band.offset)).collect()
+    };
+    let axis = SpectrumAxis::of(&info.bands);
+    let mut curves = Vec::new();
+    for reference in session.references().enabled().filter(|reference| reference.spectrum.len() == info.n_bands()) {
+        let values: Vec<Option<f64>> = reference.spectrum.iter().copied().map(Some).collect();
+        curves.push(Curve {
+            name: reference.name.clone(),
+            color: theme::color(reference.color).gamma_multiply(0.75),
+            values: scaled(&values),
+            main: false,
+        });
+    }
+    for (number, pin) in state.pins.iter().enumerate() {
+        let Some((pinned, _)) = pin.answer.as_ref().and_then(|answer| imagery(session, answer)) else { continue };
+        let main = !state.cursor_on_map && pin.tag == answer.probe.tag;
+        curves.push(Curve { name: format!("Pin {}", number + 1), color: pin.color, values: scaled(&pinned.values), main });
+    }
+    if state.cursor_on_map || state.pins.is_empty() {
+        curves.push(Curve { name: "Pixel".to_owned(), color: palette.strong, values: scaled(&probe.values), main: true });
+    }
+    let response = widgets::spectrum_plot(ui, "inspector spectrum", &axis, &curves, PLOT_HEIGHT);
+    response.context_menu(|ui| {
+        if ui.button("Copy as CSV").clicked() {
+            ui.ctx().copy_text(csv(&axis, &curves));
+        }
+    });
+    let scale_note = if info.bands.iter().any(|band| band.scale != 1.0 || band.offset != 0.0) { ", scale applied" } else { "" };
+    let unit = info.bands.first().map(|band| band.unit.as_str()).filter(|unit| !unit.is_empty()).unwrap_or("value");
+    let (col, row) = (probe.pixel.col.floor(), probe.pixel.row.floor());
+    let text = format!("{unit}{scale_note} · column {col:.0}, row {row:.0}");
+    ui.label(egui::RichText::new(text).small().color(palette.weak));
+}
+
+fn csv(axis: &SpectrumAxis, curves: &[Curve]) -> String {
+    let mut text = String::from(if axis.nm { "band,nm" } else { "band,number" });
+    for curve in curves {
+        text.push_str(&format!(",{}", curve.name.replace(',', " ")));
+    }
+    for (i, (position, name)) in axis.positions.iter().zip(&axis.names).enumerate() {
+        text.push_str(&format!("\n{},{position}", name.replace(',', " ")));
+        for curve in curves {
+            let value = curve.values.get(i).copied().flatten();
+            text.push_str(&value.map_or_else(|| ",".to_owned(), |value| format!(",{value}")));
+        }
+    }
+    text.push('\n');
+    text
+}
+
+fn pins_ui(ui: &mut Ui, session: &Session, state: &mut InspectorPanel, wishes: &mut Wishes) {
+    let mut remove = None;
+    for (number, pin) in state.pins.iter().enumerate() {
+        ui.push_id(pin.tag, |ui| {
+            ui.horizontal(|ui| {
+                widgets::swatch(ui, pin.color);
+                let class = pin.answer.as_ref().and_then(|answer| class_of(session, answer));
+                let name = class.map_or_else(|| format!("Pin {}", number + 1), |(_, name)| format!("Pin {} · {name}", number + 1));
+                ui.label(name);
+                ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
+                    if widgets::icon_button(ui, icons::X, &format!("Remove pin {}", number + 1), false).clicked() {
+                        remove = Some(number);
+                    }
+                    if widgets::icon_button(ui, icons::TARGET, "Centre the map here", false).clicked() {
+                        wishes.look_at = Some(nunatak_domain::geo::GeoBounds { min_x: pin.geo.x, min_y: pin.geo.y, max_x: pin.geo.x, max_y: pin.geo.y });
+                    }
+                });
+            });
+        });
+    }
+    if let Some(number) = remove {
+        state.pins.remove(number);
+    }
+}
+
+fn class_of(session: &Session, answer: &ProbeAnswer) -> Option<(Color32, String)> {
+    answer.layers.iter().find_map(|probe| {
+        let layer = session.layer(probe.layer)?;
+        class_at(layer, probe)
+    })
+}
+
+/// Class of a layer that shows classes.
+fn class_at(layer: &Layer, probe: &LayerProbe) -> Option<(Color32, String)> {
+    let Style::Classes { band, scheme } = &layer.style else { return None };
+    if matches!(layer.source, LayerSource::Prior { .. }) {
+        return None;
+    }
+    let id = ClassId(probe.values.get(*band).copied().flatten()? as u32);
+    let color = scheme.get(id).map_or(Color32::TRANSPARENT, |class| theme::color(class.color));
+    Some((color, scheme.name(id)))
+}
+
+fn with_role<'a>(session: &'a Session, answer: &'a ProbeAnswer, role: LayerRole) -> impl Iterator<Item = (&'a LayerProbe, &'a Layer)> {
+    answer.layers.iter().filter_map(move |probe| {
+        let layer = session.layer(probe.layer)?;
+        (layer.role == role).then_some((probe, layer))
+    })
+}
+
+fn heading(ui: &mut Ui, text: &str) {
+    ui.add_space(theme::UNIT);
+    ui.label(egui::RichText::new(text).font(theme::strong_font(theme::SMALL)).color(theme::of(ui).weak));
+}
+
+fn classes(ui: &mut Ui, session: &Session, answer: &ProbeAnswer) {
+    for probe in &answer.layers {
+        let Some(layer) = session.layer(probe.layer) else { continue };
+        let Some((color, name)) = class_at(layer, probe) else { continue };
+        ui.add_space(theme::UNIT);
+        ui.horizontal(|ui| {
+            widgets::swatch(ui, color);
+            ui.label(egui::RichText::new(name).font(theme::strong_font(14.0)));
+            ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
+                ui.add(egui::Label::new(egui::RichText::new(&layer.name).color(theme::of(ui).weak)).truncate());
+            });
+        });
+    }
+    let Some((probe, layer)) = with_role(session, answer, LayerRole::Probabilities).next() else { return };
+    let names = session.scene(layer.source.scene()).map(|scene| &scene.info.bands);
+    let scheme = session.model().map(|model| &model.record.classes);
+    let mut rows: Vec<(usize, f64)> = probe.values.iter().enumerate().filter_map(|(i, value)| Some((i, (*value)?))).collect();
+    rows.sort_by(|a, b| b.1.total_cmp(&a.1));
+    for (i, probability) in rows.into_iter().take(MAX_PROBABILITIES) {
+        let class = scheme.and_then(|scheme| scheme.classes.get(i));
+        let name = class.map(|class| class.name.clone()).or_else(|| names.and_then(|bands| bands.get(i)).map(|band| band.name.clone()));
+        let color = class.map_or(theme::of(ui).accent, |class| theme::color(class.color));
+        widgets::bar_row(ui, color, &name.unwrap_or_default(), probability as f32, &format!("{probability:.3}"));
+    }
+}
+
+/// Values in [0, 1] that say something about the network's answer.
+fn scores(ui: &mut Ui, session: &Session, answer: &ProbeAnswer) {
+    const ROLES: [(LayerRole, &str); 4] = [
+        (LayerRole::Attention, "Attention"),
+        (LayerRole::GradCam, "Grad-CAM"),
+        (LayerRole::Margin, "Margin"),
+        (LayerRole::Entropy, "Entropy"),
+    ];
+    let accent = theme::of(ui).accent;
+    let mut first = true;
+    for (role, name) in ROLES {
+        for (probe, _) in with_role(session, answer, role) {
+            let Some(value) = probe.values.first().copied().flatten() else { continue };
+            if std::mem::take(&mut first) {
+                heading(ui, "Explanation");
+            }
+            widgets::bar_row(ui, accent, name, value as f32, &format!("{value:.3}"));
+        }
+    }
+}
+
+/// Distance to every reference against its threshold: a full bar is at the threshold.
+fn references(ui: &mut Ui, session: &Session, answer: &ProbeAnswer) {
+    let Some(found) = answer.layers.iter().find_map(|probe| probe.references.as_ref()) else { return };
+    let palette = theme::of(ui);
+    heading(ui, "Distance to references");
+    if found.valid {
+        widgets::bar_row(ui, palette.accent, "Similarity", found.similarity as f32, &format!("{:.3}", found.similarity));
+    }
+    for (i, reference) in session.references().enabled().enumerate() {
+        let (Some(distance), Some(threshold)) = (found.distances.get(i), found.thresholds.get(i)) else { continue };
+        let near = i == found.best && found.valid;
+        let share = if *threshold > 0.0 { (distance / threshold).min(1.0) } else { 1.0 };
+        let mark = if near { icons::CHECK } else { "" };
+        let name = if near { format!("{mark} {}", reference.name) } else { reference.name.clone() };
+        let response = widgets::bar_row(ui, theme::color(reference.color), &name, share as f32, &numbers::value(*distance));
+        response.on_hover_text(format!("distance {} of a threshold of {}", numbers::value(*distance), numbers::value(*threshold)));
+    }
+    if !found.valid {
+        ui.label(egui::RichText::new("No reference is near enough").color(palette.weak));
+    }
+}
+
+/// Single-band layers that are neither classes nor scores.
+fn others(ui: &mut Ui, session: &Session, answer: &ProbeAnswer) {
+    for probe in &answer.layers {
+        let (Some(layer), Some(scene)) = (session.layer(probe.layer), session.scene(probe.scene)) else { continue };
+        let plain = layer.role == LayerRole::Imagery && probe.values.len() == 1 && !matches!(layer.style, Style::Classes { .. });
+        if !plain {
+            continue;
+        }
+        let text = probe.values[0].map_or_else(|| "no data".to_owned(), |value| physical(&scene.info, 0, value));
+        widgets::value_row(ui, &layer.name, &text);
+    }
+}
+
+fn physical(info: &SceneInfo, band: usize, stored: f64) -> String {
+    let band = &info.bands[band];
+    if band.scale == 1.0 && band.offset == 0.0 {
+        return format!("{} {}", numbers::value(stored), band.unit).trim_end().to_owned();
+    }
+    format!("{} {} (stored {})", numbers::value(stored * band.scale + band.offset), band.unit, numbers::value(stored))
+}
+
+fn values(ui: &mut Ui, session: &Session, state: &mut InspectorPanel, answer: &ProbeAnswer) {
+    const MAX_VALUES: usize = 64;
+    let Some((probe, info)) = imagery(session, answer) else { return };
+    let mut open = state.values_open;
+    widgets::section(ui, "Values", &mut open, |_| {}, |ui| {
+        for (i, value) in probe.values.iter().enumerate().take(MAX_VALUES) {
+            let text = value.map_or_else(|| "no data".to_owned(), |value| physical(info, i, value));
+            widgets::value_row(ui, &super::style::band_label(i, &info.bands[i]), &text);
+        }
+        if probe.values.len() > MAX_VALUES {
+            ui.label(format!("{} more bands: right-click the plot to copy all", probe.values.len() - MAX_VALUES));
+        }
+    });
+    state.values_open = open;
+}

@@ -1,0 +1,23 @@
+//! One file per panel. A panel draws from the session and its own small state and says what it
+//! wants in `Wishes`; it changes nothing itself.
+
+mod export;
+mod export_options;
+mod inspector;
+mod layer_row;
+mod layers;
+mod model;
+mod references;
+mod status;
+mod style;
+mod tools;
+mod top_bar;
+
+pub(crate) use export::{ExportPanel, export_ui, view_picture};
+pub(crate) use inspector::{InspectorPanel, Pin, inspector_ui};
+pub(crate) use layers::{LayersPanel, layers_ui};
+pub(crate) use model::{ModelPanel, model_ui, target_scene};
+pub(crate) use references::{ReferencesPanel, references_ui};
+pub(crate) use status::{StatusBar, status_ui};
+pub(crate) use tools::tools_ui;
+pub(crate) use top_bar::top_bar_ui;

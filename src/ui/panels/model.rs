@@ -1,0 +1,193 @@
+//! MODEL: what the open network is, and the button that runs it.
+
+use egui::{ComboBox, Ui};
+use nunatak_app::{Command, OpenModel, Session};
+use nunatak_domain::layer::{LayerRole, LayerSource, SceneId};
+use nunatak_domain::model::{ModelRecord, NodataRule, Normalisation};
+use nunatak_domain::scene::SceneInfo;
+
+use crate::action::{Action, Situation};
+use crate::widgets;
+use crate::wishes::Wishes;
+use crate::{icons, theme};
+
+pub(crate) struct ModelPanel {
+    pub open: bool,
+    /// Grad-CAM's target class, an index into the model's classes; `None` is the default.
+    pub class: Option<usize>,
+    details_open: bool,
+}
+
+impl Default for ModelPanel {
+    fn default() -> Self {
+        Self { open: true, class: None, details_open: false }
+    }
+}
+
+/// The scene that "Predict" means: the chosen layer's if it is imagery, else the top imagery layer.
+pub(crate) fn target_scene(session: &Session, chosen: Option<nunatak_domain::layer::LayerId>) -> Option<SceneId> {
+    let imagery = |layer: &&nunatak_domain::layer::Layer| {
+        layer.role == LayerRole::Imagery && matches!(layer.source, LayerSource::Scene { .. })
+    };
+    let chosen = chosen.and_then(|id| session.layer(id)).filter(imagery);
+    chosen.or_else(|| session.layers().iter().rev().find(imagery)).map(|layer| layer.source.scene())
+}
+
+pub(crate) fn model_ui(
+    ui: &mut Ui,
+    session: &Session,
+    state: &mut ModelPanel,
+    target: Option<SceneId>,
+    now: &Situation,
+    wishes: &mut Wishes,
+) {
+    let mut open = state.open;
+    let mut actions = Vec::new();
+    let header = |ui: &mut Ui| {
+        let info = Action::OpenModel.info();
+        if widgets::icon_button(ui, icons::FOLDER_OPEN, info.text, false).clicked() {
+            actions.push(Action::OpenModel);
+        }
+    };
+    widgets::section(ui, "Model", &mut open, header, |ui| {
+        let Some(model) = session.model() else {
+            widgets::empty(ui, "A trained network: weights from PyTorch (.pth) or .safetensors.");
+            if ui.button(format!("{}  Open model…", icons::BRAIN)).clicked() {
+                wishes.actions.push(Action::OpenModel);
+            }
+            return;
+        };
+        summary(ui, model, state);
+        run_ui(ui, session, model, state, target, now, wishes);
+    });
+    state.open = open;
+    wishes.actions.extend(actions);
+}
+
+fn summary(ui: &mut Ui, model: &OpenModel, state: &mut ModelPanel) {
+    let record = &model.record;
+    let name = model.path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
+    let title = egui::RichText::new(name).font(theme::strong_font(14.0));
+    ui.add(egui::Label::new(title).truncate()).on_hover_text(model.path.to_string_lossy());
+    let network = record.network.name();
+    ui.label(
+        egui::RichText::new(format!("{network} · {} bands · {} classes", record.network.n_bands(), record.network.n_classes()))
+            .color(theme::of(ui).weak),
+    );
+    ui.horizontal_wrapped(|ui| {
+        ui.spacing_mut().item_spacing.x = theme::UNIT;
+        for class in &record.classes.classes {
+            widgets::swatch(ui, theme::color(class.color));
+            ui.label(&class.name);
+            ui.add_space(theme::UNIT);
+        }
+    });
+    for remark in &model.remarks {
+        ui.horizontal_wrapped(|ui| {
+            ui.label(egui::RichText::new(icons::INFO).color(theme::of(ui).info));
+            ui.label(egui::RichText::new(remark).color(theme::of(ui).weak));
+        });
+    }
+    let mut open = state.details_open;
+    widgets::section(ui, "Record", &mut open, |_| {}, |ui| details(ui, record));
+    state.details_open = open;
+}
+
+fn details(ui: &mut Ui, record: &ModelRecord) {
+    for (i, band) in record.bands.iter().enumerate() {
+        let nm = band.wavelength_nm.map_or_else(String::new, |nm| format!("{nm:.0} nm"));
+        widgets::value_row(ui, &format!("{}  {}", i + 1, band.name), &nm);
+    }
+    let normalisation = match &record.normalisation {
+        Normalisation::None => "none: stored values".to_owned(),
+        Normalisation::ScaleOffset { scale, offset } => {
+            let same = scale.windows(2).all(|w| w[0] == w[1]) && offset.windows(2).all(|w| w[0] == w[1]);
+            match (same, scale.first(), offset.first()) {
+                (true, Some(scale), Some(offset)) => format!("value × {scale} + {offset}"),
+                _ => "value × scale + offset, per band".to_owned(),
+            }
+        }
+    };
+    widgets::value_row(ui, "Normalisation", &normalisation);
+    let nodata = match record.nodata {
+        NodataRule::MaskAny => "no result where a band is missing",
+        NodataRule::MaskAll => "no result where all bands are missing",
+        NodataRule::Zero => "counts as 0",
+    };
+    widgets::value_row(ui, "No data", nodata);
+    widgets::value_row(ui, "Tile and halo", &format!("{} + {} px", record.tile.size, record.tile.halo));
+    if let Some(origin) = record.origin.as_object() {
+        for (name, value) in origin {
+            let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+            widgets::value_row(ui, name, &text);
+        }
+    }
+}
+
+fn run_ui(
+    ui: &mut Ui,
+    session: &Session,
+    model: &OpenModel,
+    state: &mut ModelPanel,
+    target: Option<SceneId>,
+    now: &Situation,
+    wishes: &mut Wishes,
+) {
+    let classes = &model.record.classes.classes;
+    ui.add_space(theme::UNIT);
+    ui.horizontal(|ui| {
+        ui.label(egui::RichText::new("Grad-CAM of").color(theme::of(ui).weak));
+        let name = |index: usize| classes.get(index).map_or_else(String::new, |class| class.name.clone());
+        let width = ui.available_width();
+        let combo = ComboBox::from_id_salt("target class").selected_text(name(state.class.unwrap_or(1))).width(width).truncate();
+        combo.show_ui(ui, |ui| {
+            for (index, class) in classes.iter().enumerate() {
+                ui.selectable_value(&mut state.class, Some(index), &class.name);
+            }
+        });
+    });
+    let scene = target.and_then(|scene| session.scene(scene));
+    if let Some(scene) = scene {
+        for note in mismatches(&scene.info, &model.record) {
+            ui.horizontal_wrapped(|ui| {
+                ui.label(egui::RichText::new(icons::WARNING).color(theme::of(ui).warning));
+                ui.label(note);
+            });
+        }
+    }
+    ui.add_space(theme::UNIT);
+    ui.horizontal(|ui| {
+        let run = widgets::primary_button(ui, Action::Predict.enabled(now), &format!("{}  Predict and explain", icons::SPARKLE));
+        if run.on_disabled_hover_text("Open a raster first").clicked() {
+            wishes.actions.push(Action::Predict);
+        }
+        let command = target.map(|scene| Command::PredictLayer { scene, class: state.class });
+        if let Some(line) = command.and_then(|command| session.command_line(&command))
+            && widgets::icon_button(ui, icons::TERMINAL_WINDOW, "Copy as command", false).clicked()
+        {
+            wishes.copy(ui, "Command", line);
+        }
+    });
+    if let Some(scene) = scene {
+        ui.label(egui::RichText::new(format!("of {}", scene.info.name())).small().color(theme::of(ui).weak));
+    }
+}
+
+/// Why a model and a raster may not go together; the session refuses what cannot work.
+fn mismatches(info: &SceneInfo, record: &ModelRecord) -> Vec<String> {
+    let mut notes = Vec::new();
+    let (has, wants) = (info.n_bands(), record.network.n_bands());
+    if has < wants {
+        notes.push(format!("The raster has {has} bands, the model wants {wants}."));
+    } else if has > wants {
+        notes.push(format!("The raster has {has} bands; the model takes the first {wants}."));
+    }
+    for (i, (band, wanted)) in info.bands.iter().zip(&record.bands).enumerate() {
+        if let (Some(has), Some(wants)) = (band.wavelength_nm, wanted.wavelength_nm)
+            && (has - wants).abs() > 40.0
+        {
+            notes.push(format!("Band {}: the raster has {has:.0} nm, the model was trained on {wants:.0} nm.", i + 1));
+        }
+    }
+    notes
+}

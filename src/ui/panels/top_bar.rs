@@ -1,0 +1,64 @@
+//! The slim bar: menu, what is open, workspaces, search.
+
+use egui::{Align, Layout, Ui};
+use nunatak_app::Session;
+
+use crate::action::{Action, Group, Situation, TABLE};
+use crate::saved::{Saved, Workspace};
+use crate::wishes::Wishes;
+use crate::{icons, theme, widgets};
+
+pub(crate) fn top_bar_ui(ui: &mut Ui, session: &Session, saved: &mut Saved, now: &Situation, wishes: &mut Wishes) {
+    ui.horizontal_centered(|ui| {
+        let menu = widgets::icon_button(ui, icons::LIST, "Menu", false);
+        egui::Popup::menu(&menu).show(|ui| menu_ui(ui, now, wishes));
+        ui.add_space(theme::UNIT);
+        ui.label(egui::RichText::new(title(session)).font(theme::strong_font(theme::BODY)));
+        let center = ui.max_rect().center();
+        let width = 220.0;
+        let rect = egui::Rect::from_center_size(center, egui::vec2(width, ui.max_rect().height()));
+        if !session.layers().is_empty() || session.model().is_some() {
+            let builder = egui::UiBuilder::new().id_salt("workspaces").max_rect(rect).layout(Layout::left_to_right(Align::Center));
+            ui.scope_builder(builder, |ui| {
+                let choices = [(Workspace::Look, "Look"), (Workspace::Explain, "Explain"), (Workspace::Export, "Export")];
+                if widgets::segments(ui, &mut saved.workspace, &choices) {
+                    saved.side_panel = true;
+                }
+            });
+        }
+        ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
+            let side = Action::SidePanel.info();
+            if (now.layers || now.model) && widgets::action_button(ui, side, saved.side_panel).clicked() {
+                wishes.actions.push(Action::SidePanel);
+            }
+            let keys = Action::Palette.info().keys(ui.ctx());
+            let text = egui::RichText::new(format!("{}  Find an action", icons::MAGNIFYING_GLASS)).color(theme::of(ui).weak);
+            let button = egui::Button::new(text).shortcut_text(keys).min_size(egui::vec2(210.0, 26.0));
+            if ui.add(button).clicked() {
+                wishes.actions.push(Action::Palette);
+            }
+        });
+    });
+}
+
+fn title(session: &Session) -> String {
+    let bottom = session.layers().first().and_then(|layer| session.scene(layer.source.scene()));
+    bottom.map_or_else(|| "Nunatak".to_owned(), |scene| scene.info.name())
+}
+
+fn menu_ui(ui: &mut Ui, now: &Situation, wishes: &mut Wishes) {
+    ui.set_min_width(200.0);
+    for group in Group::ALL {
+        ui.menu_button(group.label(), |ui| {
+            ui.set_min_width(260.0);
+            for info in TABLE.iter().filter(|info| info.group == group) {
+                let text = format!("{}  {}", info.icon, info.text);
+                let button = egui::Button::new(text).shortcut_text(info.keys(ui.ctx()));
+                let response = ui.add_enabled(info.action.enabled(now), button);
+                if response.on_hover_text(info.tooltip).clicked() {
+                    wishes.actions.push(info.action);
+                }
+            }
+        });
+    }
+}

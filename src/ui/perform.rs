@@ -1,0 +1,244 @@
+//! What actions, answers of dialogs and buttons of toasts do.
+
+use nunatak_app::Command;
+use nunatak_domain::colormap::ColormapName;
+use nunatak_domain::job::DeviceChoice;
+use nunatak_domain::layer::Layer;
+use nunatak_domain::notice::Notice;
+use nunatak_domain::style::{Stretch, StretchMethod, Style};
+
+use crate::action::Action;
+use crate::dialogs::{Answer, Ask, Purpose};
+use crate::map::{self, Tool};
+use crate::panels;
+use crate::saved::{ThemeChoice, Workspace};
+use crate::shell::Shell;
+use crate::toasts::ToastAction;
+use crate::wishes::Wishes;
+
+impl Shell {
+    /// Does all that panels and keys asked for in this frame.
+    pub(crate) fn fulfil(&mut self, wishes: Wishes, ctx: &egui::Context) {
+        for action in wishes.actions {
+            if action.enabled(&self.situation()) {
+                self.perform(action, ctx);
+            }
+        }
+        wishes.notices.into_iter().for_each(|notice| self.toasts.push(notice));
+        wishes.dialogs.into_iter().for_each(|ask| self.dialogs.ask(ctx, ask));
+        if let Some(layer) = wishes.export {
+            self.show_export(Some(layer));
+        }
+        if let Some(bounds) = wishes.look_at {
+            let now = ctx.input(|input| input.time);
+            if bounds.width() > 0.0 || bounds.height() > 0.0 {
+                self.map.camera.glide_fit(bounds, now);
+            } else {
+                self.map.camera.glide_to_center(bounds.center(), now);
+            }
+        }
+        wishes.commands.into_iter().for_each(|command| self.dispatch(command));
+    }
+
+    fn perform(&mut self, action: Action, ctx: &egui::Context) {
+        match action {
+            Action::OpenRaster => self.ask(ctx, Purpose::OpenRaster, None, false),
+            Action::OpenAddress => self.ask(ctx, Purpose::OpenRaster, None, true),
+            Action::OpenModel => self.ask(ctx, Purpose::OpenModel, None, false),
+            Action::OpenReferences => self.ask(ctx, Purpose::OpenReferences, None, false),
+            Action::SaveReferences => self.ask(ctx, Purpose::SaveReferences, Some("references.csv"), false),
+            Action::SavePicture => self.ask(ctx, Purpose::SavePicture, Some("view.png"), false),
+            Action::ExportModel => self.ask(ctx, Purpose::ExportModel, Some("model.safetensors"), false),
+            Action::TrySample => self.try_sample(),
+            Action::Predict => {
+                if let Some(scene) = panels::target_scene(&self.session, self.map.chosen) {
+                    self.dispatch(Command::PredictLayer { scene, class: self.model.class });
+                }
+            }
+            Action::Export => self.show_export(None),
+            Action::Pan => self.map.tool = Tool::Pan,
+            Action::BoxZoom => self.map.tool = Tool::BoxZoom,
+            Action::Inspect => self.map.tool = Tool::Inspect,
+            Action::Swipe => map::toggle_swipe(&self.session, &mut self.map),
+            Action::NextBand => self.step_bands(1),
+            Action::PreviousBand => self.step_bands(-1),
+            Action::NextColormap => self.next_colormap(),
+            Action::RemoveLayer => {
+                if let Some(layer) = self.meant_layer() {
+                    self.dispatch(Command::RemoveLayer { layer });
+                }
+            }
+            Action::ShowPrior => {
+                if let Some(scene) = panels::target_scene(&self.session, self.map.chosen) {
+                    self.dispatch(Command::ShowPrior { scene });
+                }
+            }
+            Action::UseModelReferences => self.dispatch(Command::UseModelReferences),
+            Action::ClearPins => self.inspector.pins.clear(),
+            Action::CopyCoordinates => {
+                if let Some(geo) = self.map.cursor {
+                    ctx.copy_text(format!("{:.2} {:.2}", geo.x, geo.y));
+                    self.toasts.push(Notice::info("Coordinates copied"));
+                }
+            }
+            Action::CancelJob => self.stop_job(),
+            Action::Palette => self.palette.toggle(),
+            Action::SidePanel => self.saved.side_panel = !self.saved.side_panel,
+            Action::Look => self.show_workspace(Workspace::Look),
+            Action::Explain => self.show_workspace(Workspace::Explain),
+            Action::ThemeSystem => self.saved.theme = ThemeChoice::System,
+            Action::ThemeDark => self.saved.theme = ThemeChoice::Dark,
+            Action::ThemeLight => self.saved.theme = ThemeChoice::Light,
+            Action::DeviceAuto => self.dispatch(Command::SetDevice { device: DeviceChoice::Auto }),
+            Action::DeviceCpu => self.dispatch(Command::SetDevice { device: DeviceChoice::Cpu }),
+            Action::DeviceGpu => self.dispatch(Command::SetDevice { device: DeviceChoice::Gpu(None) }),
+            Action::FullScreen => {
+                let full = ctx.input(|input| input.viewport().fullscreen.unwrap_or(false));
+                ctx.send_viewport_cmd(egui::ViewportCommand::Fullscreen(!full));
+            }
+            Action::Quit => ctx.send_viewport_cmd(egui::ViewportCommand::Close),
+            Action::Fit
+            | Action::FitLayer
+            | Action::OneToOne
+            | Action::ZoomIn
+            | Action::ZoomOut
+            | Action::ViewBack
+            | Action::ViewForward => self.move_camera(action, ctx.input(|input| input.time)),
+        }
+    }
+
+    fn move_camera(&mut self, action: Action, now: f64) {
+        let layer = self.meant_layer();
+        let camera = &mut self.map.camera;
+        match action {
+            Action::Fit => {
+                if let Some(bounds) = self.session.bounds() {
+                    camera.glide_fit(bounds, now);
+                }
+            }
+            Action::FitLayer => {
+                if let Some(bounds) = layer.and_then(|layer| self.session.layer_bounds(layer)) {
+                    camera.glide_fit(bounds, now);
+                }
+            }
+            Action::OneToOne => {
+                if let Some(size) = layer.and_then(|layer| self.session.layer_pixel_size(layer)) {
+                    camera.set_scale(size, now);
+                }
+            }
+            Action::ZoomIn => camera.glide_zoom(2.0, None, now),
+            Action::ZoomOut => camera.glide_zoom(0.5, None, now),
+            Action::ViewBack => camera.back(now),
+            Action::ViewForward => camera.forward(now),
+            _ => {}
+        }
+    }
+
+    fn ask(&mut self, ctx: &egui::Context, purpose: Purpose, name: Option<&str>, typed: bool) {
+        let save_as = name.map(|name| self.export_folder().join(name));
+        self.dialogs.ask(ctx, Ask { purpose, save_as, typed });
+    }
+
+    /// A person chose paths.
+    pub(crate) fn answered(&mut self, answer: Answer) {
+        let overwrite = answer.overwrite;
+        for path in answer.paths {
+            match answer.purpose {
+                Purpose::OpenRaster => self.open(&path),
+                Purpose::OpenModel => self.dispatch(Command::OpenModel { path }),
+                Purpose::OpenReferences => self.dispatch(Command::OpenReferences { path }),
+                Purpose::SaveReferences => self.dispatch(Command::SaveReferences { path, overwrite }),
+                Purpose::ExportModel => self.dispatch(Command::ExportModel { path, overwrite }),
+                Purpose::SavePicture => {
+                    let view = *self.map.camera.view();
+                    self.dispatch(panels::view_picture(&self.session, &view, path, overwrite));
+                }
+                Purpose::ExportPath => {
+                    self.export.path = path.to_string_lossy().into_owned();
+                    self.export.path_chosen = true;
+                    self.export.overwrite = overwrite;
+                }
+            }
+        }
+    }
+
+    pub(crate) fn toast_pressed(&mut self, pressed: ToastAction, ctx: &egui::Context) {
+        match pressed {
+            ToastAction::Export => self.show_export(None),
+            ToastAction::ShowFolder(folder) => {
+                let folder = folder.canonicalize().unwrap_or(folder);
+                ctx.open_url(egui::OpenUrl::new_tab(format!("file://{}", folder.display())));
+            }
+        }
+    }
+
+    fn show_workspace(&mut self, workspace: Workspace) {
+        self.saved.workspace = workspace;
+        self.saved.side_panel = true;
+    }
+
+    fn show_export(&mut self, layer: Option<nunatak_domain::layer::LayerId>) {
+        self.show_workspace(Workspace::Export);
+        self.export.turn_to(&self.session, layer);
+    }
+
+    fn try_sample(&mut self) {
+        let Some(sample) = self.sample.clone() else { return };
+        self.predict_when_ready = true;
+        self.dispatch(Command::OpenScene { path: sample.scene });
+        self.dispatch(Command::OpenModel { path: sample.model });
+    }
+
+    /// Esc stops the oldest job, where nothing else wanted the key.
+    pub(crate) fn stop_job_on_escape(&mut self, ctx: &egui::Context) {
+        let free = !self.dialogs.prompting() && !ctx.text_edit_focused() && !ctx.any_popup_open();
+        if free && ctx.input_mut(|input| input.consume_key(egui::Modifiers::NONE, egui::Key::Escape)) {
+            self.stop_job();
+        }
+    }
+
+    fn stop_job(&mut self) {
+        if let Some(job) = self.session.jobs().first().map(|job| job.job) {
+            self.dispatch(Command::CancelJob { job });
+        }
+    }
+
+    fn step_bands(&mut self, step: isize) {
+        let Some(layer) = self.meant_layer().and_then(|id| self.session.layer(id)).cloned() else { return };
+        let Some(scene) = self.session.scene(layer.source.scene()) else { return };
+        let n = scene.info.n_bands() as isize;
+        let stretch = |band: usize, method| Stretch::from_statistics(scene.info.bands[band].statistics.as_ref(), method);
+        let stepped = |band: usize| (band as isize + step).rem_euclid(n) as usize;
+        let mut style = layer.style.clone();
+        let (method, missing) = match &mut style {
+            Style::Rgb { bands, stretch: stretches, method } => {
+                *bands = bands.map(stepped);
+                *stretches = bands.map(|band| stretch(band, *method));
+                (*method, bands.iter().any(|band| scene.info.bands[*band].statistics.is_none()))
+            }
+            Style::Colormap { band, stretch: one, method, .. } => {
+                *band = stepped(*band);
+                *one = stretch(*band, *method);
+                (*method, scene.info.bands[*band].statistics.is_none())
+            }
+            Style::Classes { .. } => return,
+        };
+        let id = layer.id;
+        self.dispatch(Command::SetStyle { layer: id, style });
+        if missing {
+            let method = if method == StretchMethod::Manual { StretchMethod::PERCENT_2_98 } else { method };
+            self.dispatch(Command::Stretch { layer: id, method, extent: nunatak_app::StretchExtent::Whole });
+        }
+    }
+
+    fn next_colormap(&mut self) {
+        let Some(Layer { id, style, .. }) = self.meant_layer().and_then(|id| self.session.layer(id)).cloned() else {
+            return;
+        };
+        if let Style::Colormap { band, stretch, method, colormap } = style {
+            let at = ColormapName::ALL.iter().position(|name| *name == colormap).unwrap_or(0);
+            let colormap = ColormapName::ALL[(at + 1) % ColormapName::ALL.len()];
+            self.dispatch(Command::SetStyle { layer: id, style: Style::Colormap { band, stretch, method, colormap } });
+        }
+    }
+}

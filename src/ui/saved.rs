@@ -1,0 +1,83 @@
+//! What the window remembers from one start to the next: recent files, theme, layout.
+
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+const KEY: &str = "nunatak";
+const MAX_RECENT: usize = 8;
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum ThemeChoice {
+    #[default]
+    System,
+    Dark,
+    Light,
+}
+
+/// The right side of the window, arranged for a task.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Workspace {
+    /// Layers and inspector.
+    #[default]
+    Look,
+    /// Model, references and inspector.
+    Explain,
+    /// What leaves the program.
+    Export,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub(crate) struct Saved {
+    /// Rasters and models, newest first.
+    pub recent: Vec<PathBuf>,
+    pub theme: ThemeChoice,
+    pub workspace: Workspace,
+    pub side_panel: bool,
+    /// Where the last file was written.
+    pub export_dir: Option<PathBuf>,
+}
+
+impl Default for Saved {
+    fn default() -> Self {
+        Self {
+            recent: Vec::new(),
+            theme: ThemeChoice::System,
+            workspace: Workspace::Look,
+            side_panel: true,
+            export_dir: None,
+        }
+    }
+}
+
+impl Saved {
+    pub(crate) fn load(storage: Option<&dyn eframe::Storage>) -> Self {
+        storage.and_then(|storage| eframe::get_value(storage, KEY)).unwrap_or_default()
+    }
+
+    pub(crate) fn store(&self, storage: &mut dyn eframe::Storage) {
+        eframe::set_value(storage, KEY, self);
+    }
+
+    pub(crate) fn remember(&mut self, path: &Path) {
+        self.recent.retain(|known| known != path);
+        self.recent.insert(0, path.to_owned());
+        self.recent.truncate(MAX_RECENT);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn recent_files_are_listed_once_newest_first() {
+        let mut saved = Saved::default();
+        for name in ["a.tif", "b.tif", "a.tif"] {
+            saved.remember(Path::new(name));
+        }
+
+        assert_eq!(saved.recent, [PathBuf::from("a.tif"), PathBuf::from("b.tif")]);
+    }
+}

@@ -1,0 +1,277 @@
+//! `Shell`: the window as eframe sees it. It takes news, draws, and then dispatches what the
+//! panels wished for; nothing else changes the session.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use egui::{Frame, Margin, Panel, Ui};
+use nunatak_app::{Command, Session, SessionOptions};
+use nunatak_domain::layer::LayerId;
+use nunatak_domain::notice::Notice;
+
+use crate::action::{self, Situation};
+use crate::dialogs::Dialogs;
+use crate::map::{self, MapState, PinMark};
+use crate::palette::Palette;
+use crate::panels::{self, ExportPanel, InspectorPanel, LayersPanel, ModelPanel, ReferencesPanel, StatusBar};
+use crate::sample::{self, Sample};
+use crate::saved::{Saved, ThemeChoice};
+use crate::toasts::Toasts;
+use crate::wishes::Wishes;
+use crate::{RunOptions, painter, side, theme};
+
+/// The whole window.
+pub struct Shell {
+    pub(crate) session: Session,
+    pub(crate) map: MapState,
+    pub(crate) layers: LayersPanel,
+    pub(crate) inspector: InspectorPanel,
+    pub(crate) references: ReferencesPanel,
+    pub(crate) model: ModelPanel,
+    pub(crate) export: ExportPanel,
+    pub(crate) status: StatusBar,
+    pub(crate) palette: Palette,
+    pub(crate) dialogs: Dialogs,
+    pub(crate) toasts: Toasts,
+    pub(crate) saved: Saved,
+    pub(crate) sample: Option<Sample>,
+    /// Predict as soon as a raster and a model are open.
+    pub(crate) predict_when_ready: bool,
+    theme_shown: Option<ThemeChoice>,
+    title_shown: String,
+    gpu: bool,
+}
+
+impl Shell {
+    pub fn new(cc: &eframe::CreationContext<'_>, options: RunOptions) -> Self {
+        theme::install(&cc.egui_ctx);
+        let gpu = cc.wgpu_render_state.as_ref().map(map::install).is_some();
+        let ctx = cc.egui_ctx.clone();
+        let session = Session::new(SessionOptions {
+            wake: Arc::new(move || ctx.request_repaint()),
+            device: options.device,
+            painter: Some(Box::new(painter::LazyPainter::default())),
+            ..SessionOptions::default()
+        });
+        let mut shell = Self {
+            session,
+            map: MapState::default(),
+            layers: LayersPanel::default(),
+            inspector: InspectorPanel::default(),
+            references: ReferencesPanel::default(),
+            model: ModelPanel::default(),
+            export: ExportPanel::default(),
+            status: StatusBar::default(),
+            palette: Palette::default(),
+            dialogs: Dialogs::default(),
+            toasts: Toasts::default(),
+            saved: Saved::load(cc.storage),
+            sample: sample::find(),
+            predict_when_ready: options.predict,
+            theme_shown: None,
+            title_shown: String::new(),
+            gpu,
+        };
+        for file in &options.files {
+            shell.open(file);
+        }
+        for command in options.commands {
+            shell.dispatch(command);
+        }
+        shell
+    }
+
+    /// For tests and for those who drive the window from outside.
+    pub const fn session(&self) -> &Session {
+        &self.session
+    }
+
+    /// Opens a file as what its ending says it is.
+    pub(crate) fn open(&mut self, path: &Path) {
+        let ending = path.extension().map(|ending| ending.to_string_lossy().to_lowercase()).unwrap_or_default();
+        let path = path.to_owned();
+        self.dispatch(match ending.as_str() {
+            "pth" | "pt" | "safetensors" => Command::OpenModel { path },
+            "csv" => Command::OpenReferences { path },
+            _ => Command::OpenScene { path },
+        });
+    }
+
+    /// The one place where commands enter the session.
+    pub(crate) fn dispatch(&mut self, command: Command) {
+        match self.session.dispatch(command) {
+            Ok(events) => events.into_iter().for_each(|event| self.arrived(event)),
+            Err(error) => self.toasts.push(Notice::error(error.to_string())),
+        }
+    }
+
+    pub(crate) fn situation(&self) -> Situation {
+        use nunatak_domain::style::Style;
+        let session = &self.session;
+        let layer = self.meant_layer().and_then(|id| session.layer(id));
+        Situation {
+            layers: !session.layers().is_empty(),
+            layer: layer.is_some(),
+            bands: layer.is_some_and(|layer| {
+                let several = session.scene(layer.source.scene()).is_some_and(|scene| scene.info.n_bands() > 1);
+                several && !matches!(layer.style, Style::Classes { .. })
+            }),
+            colormap: layer.is_some_and(|layer| matches!(layer.style, Style::Colormap { .. })),
+            scene: panels::target_scene(session, self.map.chosen).is_some(),
+            model: session.model().is_some(),
+            model_references: session.model().is_some_and(|model| model.record.references.is_some()),
+            references: !session.references().references.is_empty(),
+            prior: session.prior().is_ok(),
+            pins: !self.inspector.pins.is_empty(),
+            cursor: self.map.cursor.is_some(),
+            job: !session.jobs().is_empty(),
+            sample: self.sample.is_some(),
+            back: self.map.camera.can_go_back(),
+            forward: self.map.camera.can_go_forward(),
+        }
+    }
+
+    /// The layer that actions without one mean: the chosen one, else the only imagery there is.
+    pub(crate) fn meant_layer(&self) -> Option<LayerId> {
+        let chosen = self.map.chosen.filter(|id| self.session.layer(*id).is_some());
+        chosen.or_else(|| self.session.layers().last().map(|layer| layer.id))
+    }
+
+    /// Folder that exports are proposed in.
+    pub(crate) fn export_folder(&self) -> PathBuf {
+        let current = std::env::current_dir().ok().filter(|folder| folder.parent().is_some());
+        self.saved.export_dir.clone().or(current).or_else(std::env::home_dir).unwrap_or_default()
+    }
+
+    fn chrome(&mut self, ui: &mut Ui, now: &Situation, wishes: &mut Wishes) {
+        let palette = theme::of(ui);
+        let bar = Frame::new().fill(palette.bar).inner_margin(Margin::symmetric(8, 0));
+        Panel::top("top bar").exact_size(theme::TOP_BAR).resizable(false).frame(bar).show(ui, |ui| {
+            panels::top_bar_ui(ui, &self.session, &mut self.saved, now, wishes);
+        });
+        Panel::bottom("status bar").exact_size(theme::STATUS_BAR).resizable(false).frame(bar).show(ui, |ui| {
+            panels::status_ui(ui, &self.session, &mut self.status, &mut self.map, now, wishes);
+        });
+        if now.layers {
+            let rail = Frame::new().fill(palette.bar).inner_margin(Margin::symmetric(8, 8));
+            Panel::left("tools").exact_size(theme::RAIL).resizable(false).frame(rail).show(ui, |ui| {
+                panels::tools_ui(ui, &self.map, now, wishes);
+            });
+        }
+        if self.saved.side_panel && (now.layers || now.model) {
+            let frame = Frame::new().fill(palette.panel);
+            let panel = Panel::right("side").default_size(theme::SIDE).min_size(theme::SIDE_MIN).max_size(640.0);
+            panel.frame(frame).show(ui, |ui| side::side_ui(ui, self, now, wishes));
+        }
+    }
+
+    fn map_area(&mut self, ui: &mut Ui, now: &Situation, wishes: &mut Wishes) -> egui::Rect {
+        let rect = ui.available_rect_before_wrap();
+        if !now.layers {
+            let mut open = Vec::new();
+            map::start_ui(ui, rect, &self.saved.recent, now, wishes, &mut open);
+            open.iter().for_each(|path| self.open(path));
+            return rect;
+        }
+        let marks: Vec<PinMark> = self
+            .inspector
+            .pins
+            .iter()
+            .enumerate()
+            .map(|(i, pin)| PinMark { geo: pin.geo, color: pin.color, number: i + 1 })
+            .collect();
+        let cursor_on_map = map::map_ui(ui, rect, &mut self.session, &mut self.map, &marks, self.gpu);
+        self.inspector.cursor_on_map = cursor_on_map;
+        self.take_pin(ui.input(|input| input.time));
+        rect
+    }
+
+    fn floating(&mut self, ui: &Ui, map: egui::Rect, now: &Situation, wishes: &mut Wishes) {
+        let ctx = ui.ctx().clone();
+        if let Some(chosen) = self.palette.show(&ctx, now) {
+            wishes.actions.push(chosen);
+        }
+        if let Some(answer) = self.dialogs.show(&ctx) {
+            self.answered(answer);
+        }
+        if let Some(pressed) = self.toasts.show(&ctx, map) {
+            self.toast_pressed(pressed, &ctx);
+        }
+        drop_hint(ui);
+    }
+
+    fn show_theme(&mut self, ctx: &egui::Context) {
+        if self.theme_shown == Some(self.saved.theme) {
+            return;
+        }
+        self.theme_shown = Some(self.saved.theme);
+        ctx.set_theme(match self.saved.theme {
+            ThemeChoice::System => egui::ThemePreference::System,
+            ThemeChoice::Dark => egui::ThemePreference::Dark,
+            ThemeChoice::Light => egui::ThemePreference::Light,
+        });
+    }
+
+    fn show_title(&mut self, ctx: &egui::Context) {
+        let scene = self.session.layers().first().and_then(|layer| self.session.scene(layer.source.scene()));
+        let title = scene.map_or_else(|| "Nunatak".to_owned(), |scene| format!("{} – Nunatak", scene.info.name()));
+        if title != self.title_shown {
+            ctx.send_viewport_cmd(egui::ViewportCommand::Title(title.clone()));
+            self.title_shown = title;
+        }
+    }
+}
+
+impl eframe::App for Shell {
+    fn logic(&mut self, ctx: &egui::Context, _frame: &mut eframe::Frame) {
+        for event in self.session.poll() {
+            self.arrived(event);
+        }
+        for answer in self.dialogs.poll() {
+            self.answered(answer);
+        }
+        self.predict_if_ready();
+        let dropped: Vec<PathBuf> = ctx.input(|input| input.raw.dropped_files.iter().map(|file| file.path().to_owned()).collect());
+        dropped.iter().for_each(|path| self.open(path));
+    }
+
+    fn ui(&mut self, ui: &mut Ui, _frame: &mut eframe::Frame) {
+        self.show_theme(ui.ctx());
+        self.show_title(ui.ctx());
+        let now = self.situation();
+        let mut wishes = Wishes::default();
+        if !self.dialogs.prompting() && !self.palette.open {
+            wishes.actions = action::pressed(ui.ctx(), &now);
+        } else if self.palette.open {
+            let palette = crate::action::Action::Palette.info().shortcut;
+            if palette.is_some_and(|keys| ui.input_mut(|input| input.consume_shortcut(&keys))) {
+                self.palette.toggle();
+            }
+        }
+        self.chrome(ui, &now, &mut wishes);
+        let map = self.map_area(ui, &now, &mut wishes);
+        self.floating(ui, map, &now, &mut wishes);
+        self.stop_job_on_escape(ui.ctx());
+        self.fulfil(wishes, ui.ctx());
+    }
+
+    fn save(&mut self, storage: &mut dyn eframe::Storage) {
+        self.saved.store(storage);
+    }
+}
+
+/// While a file hovers over the window.
+fn drop_hint(ui: &Ui) {
+    if ui.input(|input| input.raw.hovered_files.is_empty()) {
+        return;
+    }
+    let palette = theme::of(ui);
+    let layer = egui::LayerId::new(egui::Order::Foreground, egui::Id::unique("drop hint"));
+    let painter = ui.ctx().layer_painter(layer);
+    let rect = ui.ctx().content_rect();
+    painter.rect_filled(rect, 0.0, palette.float.gamma_multiply(0.85));
+    let inside = rect.shrink(24.0);
+    painter.rect_stroke(inside, 12.0, egui::Stroke::new(2.0, palette.accent), egui::StrokeKind::Inside);
+    let text = "Drop to open";
+    painter.text(rect.center(), egui::Align2::CENTER_CENTER, text, theme::strong_font(20.0), palette.strong);
+}

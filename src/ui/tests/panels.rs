@@ -1,0 +1,81 @@
+use egui::{Key, Modifiers};
+use egui_kittest::kittest::Queryable as _;
+use nunatak_domain::style::Style;
+
+use super::support::{click, sample, until, with_scene};
+
+#[test]
+fn the_eye_hides_a_layer() {
+    let mut harness = with_scene();
+    let name = harness.state().session().layers()[0].name.clone();
+
+    click(&mut harness, &format!("Hide {name}"));
+    assert!(!harness.state().session().layers()[0].visible);
+
+    click(&mut harness, &format!("Show {name}"));
+    assert!(harness.state().session().layers()[0].visible);
+}
+
+#[test]
+fn a_click_opens_the_style_in_place_and_changes_it() {
+    let mut harness = with_scene();
+    let name = harness.state().session().layers()[0].name.clone();
+
+    click(&mut harness, &name);
+    click(&mut harness, "One band");
+
+    assert!(matches!(harness.state().session().layers()[0].style, Style::Colormap { .. }));
+}
+
+#[test]
+fn delete_removes_the_chosen_layer() {
+    let mut harness = with_scene();
+
+    harness.key_press_modifiers(Modifiers::NONE, Key::Delete);
+    harness.run_steps(2);
+
+    assert!(harness.state().session().layers().is_empty());
+    harness.get_by_label("Open raster…");
+}
+
+#[test]
+fn comma_and_period_step_the_bands() {
+    let mut harness = with_scene();
+    let before = harness.state().session().layers()[0].style.bands();
+
+    harness.key_press(Key::Period);
+    harness.run_steps(2);
+    assert_ne!(harness.state().session().layers()[0].style.bands(), before);
+
+    harness.key_press(Key::Comma);
+    harness.run_steps(2);
+    assert_eq!(harness.state().session().layers()[0].style.bands(), before);
+}
+
+#[test]
+fn export_writes_the_chosen_format() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let out = folder.path().join("copy.cog.tif");
+    let mut harness = with_scene();
+
+    click(&mut harness, "Export");
+    click(&mut harness, "Cloud-optimised GeoTIFF");
+    harness.state_mut().export.path = out.to_string_lossy().into_owned();
+    harness.state_mut().export.path_chosen = true;
+    harness.run_steps(2);
+    harness.get_by_label_contains("  Export").click();
+    until(&mut harness, "the copy is written", |_| out.is_file());
+}
+
+#[test]
+fn references_open_and_can_be_switched_off() {
+    let mut harness = with_scene();
+    harness.state_mut().open(&sample("references.csv"));
+    until(&mut harness, "references are read", |shell| !shell.session().references().references.is_empty());
+    click(&mut harness, "Explain");
+    let name = harness.state().session().references().references[0].name.clone();
+
+    click(&mut harness, &format!("Use {name}"));
+
+    assert!(!harness.state().session().references().references[0].enabled);
+}

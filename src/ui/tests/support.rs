@@ -1,0 +1,48 @@
+//! A window for tests, in a user's verbs.
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use egui_kittest::Harness;
+use egui_kittest::kittest::Queryable as _;
+
+use crate::{RunOptions, Shell};
+
+/// Long enough for a slow machine under load; a test that waits this long has failed.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+pub(super) fn sample(name: &str) -> PathBuf {
+    Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../../sample_scenes/rachel_carson")).join(name)
+}
+
+pub(super) fn window(options: RunOptions) -> Harness<'static, Shell> {
+    let mut harness = Harness::builder()
+        .with_size([1440.0, 900.0])
+        .with_max_steps(8)
+        .build_eframe(move |cc| Shell::new(cc, options.clone()));
+    harness.run_steps(2);
+    harness
+}
+
+/// A window with the sample scene open.
+pub(super) fn with_scene() -> Harness<'static, Shell> {
+    let mut harness = window(RunOptions { files: vec![sample("scene.tif")], ..RunOptions::default() });
+    until(&mut harness, "the scene is open", |shell| !shell.session().layers().is_empty());
+    harness
+}
+
+/// Steps until the condition holds.
+pub(super) fn until(harness: &mut Harness<'_, Shell>, what: &str, condition: impl Fn(&Shell) -> bool) {
+    let begin = Instant::now();
+    while !condition(harness.state()) {
+        assert!(begin.elapsed() < PATIENCE, "waited in vain until {what}");
+        harness.step();
+        std::thread::yield_now();
+    }
+    harness.run_steps(2);
+}
+
+pub(super) fn click(harness: &mut Harness<'_, Shell>, label: &str) {
+    harness.get_by_label(label).click();
+    harness.run_steps(3);
+}

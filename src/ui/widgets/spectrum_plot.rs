@@ -1,0 +1,108 @@
+//! Spectra as lines over wavelength, or over band numbers where no wavelengths are known.
+
+use egui::{Color32, Ui};
+use egui_plot::{Line, LineStyle, Plot, PlotPoints, Points};
+use nunatak_domain::scene::BandInfo;
+
+use crate::widgets::numbers;
+
+/// The x axis of a plot: one position per band.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct SpectrumAxis {
+    pub positions: Vec<f64>,
+    pub names: Vec<String>,
+    /// Nanometres rather than band numbers.
+    pub nm: bool,
+}
+
+impl SpectrumAxis {
+    pub(crate) fn of(bands: &[BandInfo]) -> Self {
+        let wavelengths: Option<Vec<f64>> = bands.iter().map(|band| band.wavelength_nm).collect();
+        let names = bands.iter().map(|band| band.name.clone()).collect();
+        match wavelengths {
+            Some(positions) if positions.len() > 1 => Self { positions, names, nm: true },
+            _ => Self { positions: (1..=bands.len()).map(|n| n as f64).collect(), names, nm: false },
+        }
+    }
+}
+
+/// One spectrum.
+pub(crate) struct Curve {
+    pub name: String,
+    pub color: Color32,
+    pub values: Vec<Option<f64>>,
+    /// The pixel itself: a thick line with dots.
+    pub main: bool,
+}
+
+/// Draws the curves; curves of another number of bands are left out. Returns the response so that
+/// the caller can hang a menu on it.
+pub(crate) fn spectrum_plot(ui: &mut Ui, id: &str, axis: &SpectrumAxis, curves: &[Curve], height: f32) -> egui::Response {
+    let x_label = if axis.nm { "nm" } else { "band" };
+    let names = axis.clone();
+    let plot = Plot::new(id)
+        .height(height)
+        .allow_drag(false)
+        .allow_zoom(false)
+        .allow_scroll(false)
+        .allow_boxed_zoom(false)
+        .allow_axis_zoom_drag(false)
+        .show_background(true)
+        .set_margin_fraction(egui::vec2(0.03, 0.08))
+        .y_axis_min_width(34.0)
+        .x_axis_formatter(move |mark, range| {
+            let last = mark.value + mark.step_size > *range.end();
+            if last { format!("{:.0} {x_label}", mark.value) } else { format!("{:.0}", mark.value) }
+        })
+        .y_axis_formatter(|mark, _| short(mark.value))
+        .label_formatter(move |hover| Some(label(&names, hover)));
+    let response = plot.show(ui, |plot| {
+        let fitting = |curve: &&Curve| curve.values.len() == axis.positions.len();
+        for curve in curves.iter().filter(fitting).filter(|curve| !curve.main) {
+            plot.line(line(axis, curve).width(1.25));
+        }
+        for curve in curves.iter().filter(fitting).filter(|curve| curve.main) {
+            plot.line(line(axis, curve).width(2.0).style(LineStyle::Solid));
+            plot.points(Points::new(curve.name.clone(), points(axis, curve)).color(curve.color).radius(2.5));
+        }
+    });
+    response.response
+}
+
+fn points<'a>(axis: &SpectrumAxis, curve: &Curve) -> PlotPoints<'a> {
+    axis.positions.iter().zip(&curve.values).filter_map(|(&x, value)| value.map(|y| [x, y])).collect()
+}
+
+fn line<'a>(axis: &SpectrumAxis, curve: &Curve) -> Line<'a> {
+    Line::new(curve.name.clone(), points(axis, curve)).color(curve.color)
+}
+
+fn label(axis: &SpectrumAxis, hover: &egui_plot::HoverPosition<'_>) -> String {
+    let (name, position) = match hover {
+        egui_plot::HoverPosition::NearDataPoint { plot_name, position, .. } => (*plot_name, position),
+        egui_plot::HoverPosition::Elsewhere { position } => ("", position),
+    };
+    let nearest = axis
+        .positions
+        .iter()
+        .enumerate()
+        .min_by(|a, b| (a.1 - position.x).abs().total_cmp(&(b.1 - position.x).abs()))
+        .map(|(i, x)| (axis.names[i].as_str(), *x));
+    let band = nearest.map_or(String::new(), |(band, x)| if axis.nm { format!("{band} ({x:.0} nm)") } else { band.to_owned() });
+    if name.is_empty() { band } else { format!("{name}\n{band}: {}", numbers::value(position.y)) }
+}
+
+/// Axis labels that fit 34 points.
+fn short(value: f64) -> String {
+    let size = value.abs();
+    if size >= 1e6 {
+        format!("{:.1}M", value / 1e6)
+    } else if size >= 1e4 {
+        format!("{:.0}k", value / 1e3)
+    } else if size >= 10.0 || value == 0.0 {
+        format!("{value:.0}")
+    } else {
+        format!("{value:.2}")
+    }
+}
+

@@ -1,0 +1,6 @@
+//! Everything that needs the whole program, in one binary: each further one would link
+//! Burn, wgpu and GDAL again.
+
+mod cli;
+mod prior_parity;
+mod ssmgnet_parity;
