@@ -10,6 +10,8 @@
 //! single turn of `poll` + `frame` + `want`, which is all that the window's thread does
 //! between two pictures besides drawing.
 
+#![allow(clippy::print_stdout, reason = "a bench prints its figures")]
+
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, channel};

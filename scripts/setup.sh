@@ -109,7 +109,8 @@ install_rust() {
 }
 
 set_up() {
-    PATH="$PATH:$HOME/.cargo/bin"
+    # Before a distribution's older Rust.
+    PATH="$HOME/.cargo/bin:$PATH"
     export PATH
     local missing
     missing=$(missing_packages | sort -u | tr '\n' ' ')

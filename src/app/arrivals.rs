@@ -11,7 +11,7 @@ use nunatak_jobs::{Arrival, JobError, JobEvent, JobId};
 use crate::event::{Event, JobOutcome, JobReport};
 use crate::layers::NewLayer;
 use crate::reader::{Answer, Ask};
-use crate::references::References;
+use crate::references::{ReferenceScale, References};
 use crate::session::Session;
 use crate::work::Done;
 
@@ -45,8 +45,8 @@ impl Session {
                 if self.layers.scene(key.scene).is_none() {
                     return;
                 }
-                if let Some(pixels) = pixels {
-                    self.tiles.insert_pixels(key, pixels);
+                if let Some((pixels, quality)) = pixels {
+                    self.tiles.insert_pixels(key, pixels, quality);
                 }
                 if let Some(mesh) = mesh.filter(|_| generation == self.generation) {
                     self.tiles.insert_mesh(key.scene, key.tile, mesh);
@@ -132,7 +132,7 @@ impl Session {
             }
             Done::References(set) => {
                 events.extend(set.remarks().into_iter().map(|remark| Event::Notice(Notice::warning(remark))));
-                self.references = References::new(set, nunatak_domain::model::Normalisation::None);
+                self.references = References::new(set, ReferenceScale::Physical);
                 events.extend(self.references_changed());
                 JobReport::default()
             }

@@ -12,10 +12,10 @@ use nunatak_domain::layer::{Layer, LayerSource, Scene, SceneId};
 use nunatak_domain::map::{
     DrawLayer, DrawTile, MAX_RESIDENT_BANDS, MapFrame, MapView, Swipe, TileKey, TileMesh, TilePixels,
 };
-use nunatak_domain::spectra::Prior;
 
 use crate::layers::Layers;
 use crate::placement::{Atlas, Place};
+use crate::references::References;
 use crate::tiles::{TileStore, groups};
 
 /// Most tiles that one layer asks for in one frame: a 8K screen has about 600.
@@ -24,16 +24,13 @@ const MAX_TILES: usize = 2048;
 /// How many levels finer tiles may stand in for a missing one.
 const FINER_LEVELS: u8 = 2;
 
-/// Scenes without overviews up to this many pixels are asked for a coarse tile first.
-const CHEAP_PX: usize = 4096 * 4096;
-
 /// Everything a frame is made of.
 pub(crate) struct Stage<'a> {
     pub(crate) layers: &'a Layers,
     pub(crate) atlas: &'a Atlas,
     pub(crate) tiles: &'a TileStore,
     /// For prior layers.
-    pub(crate) prior: Option<&'a Arc<Prior>>,
+    pub(crate) references: &'a References,
     /// Ask for a coarse tile first where no place could be filled otherwise.
     pub(crate) coarse_first: bool,
 }
@@ -54,7 +51,9 @@ impl Stage<'_> {
 
     fn draw_layer(&self, layer: &Layer, tiles: Vec<DrawTile>, swiped: bool) -> DrawLayer {
         let prior = match layer.source {
-            LayerSource::Prior { .. } => self.prior.cloned(),
+            LayerSource::Prior { scene } => {
+                self.layers.scene(scene).and_then(|scene| self.references.prior_on(&scene.info))
+            }
             LayerSource::Scene { .. } => None,
         };
         let (opacity, blend, style) = (layer.opacity, layer.blend, layer.style.clone());
@@ -68,8 +67,8 @@ impl Stage<'_> {
         let bands = match layer.source {
             LayerSource::Scene { .. } => layer.style.bands(),
             LayerSource::Prior { .. } => {
-                let prior = self.prior?;
-                (prior.n_bands() == scene.info.n_bands() && prior.n_bands() <= MAX_RESIDENT_BANDS).then_some(())?;
+                let prior = self.references.prior_on(&scene.info)?;
+                (prior.n_bands() <= MAX_RESIDENT_BANDS).then_some(())?;
                 (0..prior.n_bands()).collect()
             }
         };
@@ -130,14 +129,20 @@ fn children(tile: TileId) -> [TileId; 4] {
 /// A tile to be asked for.
 struct Missing {
     key: TileKey,
+    draft: bool,
     /// Squared distance of its middle from that of the view.
     distance: f64,
 }
 
-/// Coarse tiles first, so that no place stays empty; then from the middle outward.
+/// What cannot be drawn yet before what can; coarse tiles first, so that no place stays
+/// empty; then from the middle outward.
 fn most_wanted_first(mut missing: Vec<Missing>) -> Vec<TileKey> {
     missing.sort_by(|a, b| {
-        b.key.tile.level.cmp(&a.key.tile.level).then(a.distance.total_cmp(&b.distance)).then(a.key.cmp(&b.key))
+        let draft = a.draft.cmp(&b.draft);
+        draft
+            .then(b.key.tile.level.cmp(&a.key.tile.level))
+            .then(a.distance.total_cmp(&b.distance))
+            .then(a.key.cmp(&b.key))
     });
     missing.dedup_by_key(|missing| missing.key);
     missing.into_iter().map(|missing| missing.key).collect()
@@ -213,16 +218,15 @@ impl LayerTiles<'_> {
         None
     }
 
-    /// Lists what has to be read for `tile`; first a coarse one where nothing could stand in.
+    /// Lists what has to be read for `tile`, and a coarse one where nothing could stand in.
     fn list_missing(&self, tile: TileId, missing: &mut Vec<Missing>) {
+        self.list(tile, missing);
         if self.complete(tile) {
             return;
         }
-        self.list(tile, missing);
         let (width, height) = (self.scene.info.width, self.scene.info.height);
-        let cheap = !self.scene.info.overviews.is_empty() || width * height <= CHEAP_PX;
         let top = TileId { level: coarsest_level(width, height), col: 0, row: 0 };
-        if self.coarse_first && cheap && tile != top && !self.complete(top) {
+        if self.coarse_first && tile != top && !self.complete(top) {
             self.list(top, missing);
         }
     }
@@ -232,8 +236,9 @@ impl LayerTiles<'_> {
         let (dx, dy) = (center.x - self.center.x, center.y - self.center.y);
         for &group in self.groups {
             let key = self.key(tile, group);
-            if !self.tiles.complete(&key) && !self.tiles.has_failed(&key) {
-                missing.push(Missing { key, distance: dx * dx + dy * dy });
+            let draft = self.tiles.is_draft(&key);
+            if (draft || !self.tiles.complete(&key)) && !self.tiles.has_failed(&key) {
+                missing.push(Missing { key, draft, distance: dx * dx + dy * dy });
             }
         }
     }

@@ -9,12 +9,14 @@ use nunatak_domain::style::Style;
 use crate::command::CommandError;
 
 /// Scenes and layers, bottom to top. Every scene has a layer; the last layer of a scene
-/// takes the scene with it.
+/// takes the scene with it. Both are numbered from 1 in the order they came, so that a script
+/// can name them; numbers are not used twice.
 #[derive(Default)]
 pub(crate) struct Layers {
     layers: Vec<Layer>,
     scenes: BTreeMap<SceneId, Scene>,
-    last_id: u64,
+    n_scenes: u64,
+    n_layers: u64,
 }
 
 /// What a new layer is to look like.
@@ -58,14 +60,16 @@ impl Layers {
 
     /// Adds a scene with a layer on top.
     pub(crate) fn add_scene(&mut self, info: SceneInfo, layer: NewLayer) -> (SceneId, LayerId) {
-        let id = SceneId(self.next_id());
+        self.n_scenes += 1;
+        let id = SceneId(self.n_scenes);
         self.scenes.insert(id, Scene { id, info });
         (id, self.add(LayerSource::Scene { scene: id }, layer))
     }
 
     /// Adds a layer on top.
     pub(crate) fn add(&mut self, source: LayerSource, layer: NewLayer) -> LayerId {
-        let id = LayerId(self.next_id());
+        self.n_layers += 1;
+        let id = LayerId(self.n_layers);
         let NewLayer { name, style, role, visible, opacity } = layer;
         self.layers.push(Layer { id, name, source, visible, opacity, blend: Blend::Normal, style, role });
         id
@@ -123,11 +127,6 @@ impl Layers {
             .iter()
             .position(|layer| layer.id == id)
             .ok_or_else(|| CommandError(format!("there is no layer {}", id.0)))
-    }
-
-    fn next_id(&mut self) -> u64 {
-        self.last_id += 1;
-        self.last_id
     }
 }
 

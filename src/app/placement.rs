@@ -7,9 +7,10 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use nunatak_domain::geo::{Crs, GeoBounds, GeoPos, GeoTransform, Georeference, PixelPos};
-use nunatak_domain::grid::{PixelRect, TileId};
+use nunatak_domain::grid::{PixelRect, TileId, coarsest_level};
 use nunatak_domain::layer::{Layer, Scene, SceneId};
 use nunatak_domain::notice::Notice;
 use nunatak_domain::scene::SceneInfo;
@@ -30,7 +31,7 @@ pub(crate) struct Atlas {
 
 /// How one scene's pixels lie on the map.
 pub(crate) struct Place {
-    pub(crate) grid: Grid,
+    pub(crate) grid: Arc<Grid>,
     width: usize,
     height: usize,
     bounds: GeoBounds,
@@ -166,7 +167,7 @@ impl Place {
         };
         let (width, height) = (info.width, info.height);
         let bounds = GeoBounds::default();
-        let mut place = Self { grid, width, height, bounds, warp, tile_bounds: RefCell::default() };
+        let mut place = Self { grid: Arc::new(grid), width, height, bounds, warp, tile_bounds: RefCell::default() };
         // A finer net than for tiles: a whole scene may bulge around a pole.
         place.bounds = place
             .rect_bounds(PixelRect::whole(width, height), 4 * NET)
@@ -243,7 +244,9 @@ impl Place {
             return self.rect_bounds(window, 1);
         }
         *self.tile_bounds.borrow_mut().entry(tile).or_insert_with(|| {
-            let bounds = self.rect_bounds(window, NET)?;
+            // Tiles that are a small part of their scene are hardly bent.
+            let coarse = tile.level + 3 > coarsest_level(self.width, self.height);
+            let bounds = self.rect_bounds(window, if coarse { NET } else { NET / 4 })?;
             // A curved edge bulges between two points of the net by far less than this.
             let (dx, dy) = (0.05 * bounds.width(), 0.05 * bounds.height());
             Some(GeoBounds {

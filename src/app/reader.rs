@@ -1,7 +1,7 @@
 //! What the tile workers do: read tiles and places of scenes, each with handles of its own.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use nunatak_domain::geo::{Crs, PixelPos};
@@ -9,16 +9,22 @@ use nunatak_domain::grid::PixelRect;
 use nunatak_domain::inspect::{LayerProbe, Probe, ProbeAnswer};
 use nunatak_domain::layer::{LayerId, SceneId};
 use nunatak_domain::map::{TileKey, TileMesh, TilePixels};
-use nunatak_domain::raster::RasterSource;
+use nunatak_domain::raster::{Raster, RasterSource};
 use nunatak_domain::scene::SceneInfo;
 use nunatak_domain::spectra::Prior;
 use nunatak_io::{GdalSource, Transformer};
 
 use crate::placement::{Grid, Place};
-use crate::tiles::{TileStore, bands_of_group};
+use crate::tiles::{Quality, TileStore, bands_of_group};
 
 /// Open files per worker; a map of more scenes opens and closes them in turn.
 const MAX_OPEN: usize = 24;
+
+/// A tile whose blocks hold more values than this (about 0.1 s) is read as a draft first.
+const QUICK_VALUES: u64 = 24 << 20;
+
+/// A tile of more (about 10 s) stays a draft: finer tiles and overviews are the way there.
+const SLOW_VALUES: u64 = 2 << 30;
 
 /// Largest distance between a tile's mesh and the true position, in pixels of the tile.
 /// A tile pixel is at most one screen pixel wide, so this is below half a screen pixel.
@@ -33,7 +39,7 @@ pub(crate) enum Ask {
 }
 
 pub(crate) enum Request {
-    Tile(TileRequest),
+    Tile(Box<TileRequest>),
     Probe(Box<ProbeRequest>),
 }
 
@@ -47,8 +53,10 @@ pub(crate) struct TileRequest {
     pub(crate) size_px: (usize, usize),
     /// `None` if the pixels are there already.
     pub(crate) bands: Option<Vec<usize>>,
+    /// Read every pixel however long it takes; else a draft may come first.
+    pub(crate) exact: bool,
     /// `None` if the mesh is there already.
-    pub(crate) grid: Option<Grid>,
+    pub(crate) grid: Option<Arc<Grid>>,
     /// Comes back with the answer: meshes of an older map are thrown away.
     pub(crate) generation: u64,
 }
@@ -63,7 +71,8 @@ impl TileRequest {
         generation: u64,
     ) -> Option<Self> {
         let (width, height) = (info.width, info.height);
-        let missing_bands = !tiles.has_pixels(&key);
+        let draft = tiles.is_draft(&key);
+        let missing_bands = draft || tiles.quality(&key).is_none();
         let missing_mesh = tiles.mesh(key.scene, key.tile).is_none();
         Some(Self {
             path: info.path.clone(),
@@ -71,7 +80,8 @@ impl TileRequest {
             window: key.tile.window(width, height)?,
             size_px: key.tile.size_px(width, height)?,
             bands: missing_bands.then(|| bands_of_group(info.n_bands(), key.group)),
-            grid: missing_mesh.then(|| place.grid.clone()),
+            exact: draft,
+            grid: missing_mesh.then(|| Arc::clone(&place.grid)),
             generation,
         })
     }
@@ -97,7 +107,7 @@ pub(crate) struct ProbeTarget {
 }
 
 pub(crate) enum Answer {
-    Tile { pixels: Option<TilePixels>, mesh: Option<TileMesh>, generation: u64 },
+    Tile { pixels: Option<(TilePixels, Quality)>, mesh: Option<TileMesh>, generation: u64 },
     Probe(ProbeAnswer),
 }
 
@@ -126,10 +136,9 @@ impl Reader {
         let pixels = match &request.bands {
             None => None,
             Some(bands) => {
-                let (width, height) = request.size_px;
                 let source = self.source(request.scene, &request.path)?;
-                let raster = source.read(request.window, bands, width, height).map_err(|error| error.to_string())?;
-                Some(TilePixels { bands: bands.clone(), raster })
+                let (raster, quality) = read(source, request, bands)?;
+                Some((TilePixels { bands: bands.clone(), raster }, quality))
             }
         };
         Ok(Answer::Tile { pixels, mesh, generation: request.generation })
@@ -177,7 +186,7 @@ impl Reader {
         Ok(ProbeAnswer { probe: request.probe, lon_lat: request.lon_lat, layers })
     }
 
-    fn source(&mut self, scene: SceneId, path: &PathBuf) -> Result<&mut GdalSource, String> {
+    fn source(&mut self, scene: SceneId, path: &Path) -> Result<&mut GdalSource, String> {
         self.clock += 1;
         if !self.sources.contains_key(&scene) {
             if self.sources.len() >= MAX_OPEN
@@ -192,6 +201,23 @@ impl Reader {
         *used = self.clock;
         Ok(source)
     }
+}
+
+/// The tile's pixels, or a draft of them where all would take long.
+fn read(source: &mut GdalSource, request: &TileRequest, bands: &[usize]) -> Result<(Raster, Quality), String> {
+    let &TileRequest { window, size_px: (width, height), exact, .. } = request;
+    let info = source.info();
+    // Blocks of interleaved bands are decoded with all of them.
+    let n_decoded = if info.interleave.as_deref() == Some("PIXEL") { info.n_bands() } else { bands.len() };
+    let block = (info.block.0 * info.block.1 * n_decoded).max(1) as u64;
+    let values = source.blocks_touched(window, width, height).saturating_mul(block);
+    if exact || values <= QUICK_VALUES {
+        let raster = source.read(window, bands, width, height).map_err(|error| error.to_string())?;
+        return Ok((raster, Quality::Exact));
+    }
+    let max_blocks = (QUICK_VALUES / block).max(1);
+    let raster = source.read_coarse(window, bands, (width, height), max_blocks).map_err(|error| error.to_string())?;
+    Ok((raster, if values <= SLOW_VALUES { Quality::Draft } else { Quality::Coarse }))
 }
 
 /// An affine transform is exact with one cell.

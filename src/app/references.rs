@@ -1,9 +1,11 @@
 //! The session's references and the prior that follows every change of them at once.
 
+use std::cell::RefCell;
 use std::sync::Arc;
 
 use nunatak_domain::class::{ClassId, Rgb};
 use nunatak_domain::model::{ModelRecord, Normalisation};
+use nunatak_domain::scene::SceneInfo;
 use nunatak_domain::spectra::{Prior, ReferenceSet, SpectralReference};
 
 use crate::command::{CommandError, ReferenceEdit};
@@ -11,22 +13,42 @@ use crate::command::{CommandError, ReferenceEdit};
 /// References, the scale they are on, and their prior.
 pub(crate) struct References {
     set: ReferenceSet,
-    /// What turns stored values into those that the references are compared with: the
-    /// model's normalisation where they came with a model that normalises, else nothing.
-    scale: Normalisation,
+    scale: ReferenceScale,
+    /// For values that are on the references' scale already.
     prior: Result<Arc<Prior>, String>,
+    /// The same for stored values, by what is done to them. One `Arc` per entry for as long
+    /// as the references do not change: the renderer knows priors by their address.
+    on_stored: RefCell<Vec<(Normalisation, Arc<Prior>)>>,
+}
+
+/// What turns stored values into those that the references are compared with.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum ReferenceScale {
+    /// Each scene's own scale and offset: references are physical values (reflectance).
+    Physical,
+    /// Always the same, whatever the scene: the model's normalisation, or nothing.
+    Fixed(Normalisation),
+}
+
+impl ReferenceScale {
+    fn of(&self, info: &SceneInfo) -> Normalisation {
+        match self {
+            Self::Physical => info.physical(),
+            Self::Fixed(normalisation) => normalisation.clone(),
+        }
+    }
 }
 
 impl Default for References {
     fn default() -> Self {
-        Self::new(ReferenceSet::default(), Normalisation::None)
+        Self::new(ReferenceSet::default(), ReferenceScale::Physical)
     }
 }
 
 impl References {
-    pub(crate) fn new(set: ReferenceSet, scale: Normalisation) -> Self {
-        let prior = build(&set, &scale);
-        Self { set, scale, prior }
+    pub(crate) fn new(set: ReferenceSet, scale: ReferenceScale) -> Self {
+        let prior = build(&set);
+        Self { set, scale, prior, on_stored: RefCell::default() }
     }
 
     /// Those that came with a model.
@@ -51,7 +73,7 @@ impl References {
             .collect();
         let bands = record.bands.iter().map(|band| band.name.clone()).collect();
         let scale = if from.scale == "stored" { Normalisation::None } else { record.normalisation.clone() };
-        Ok(Self::new(ReferenceSet { references, bands }, scale))
+        Ok(Self::new(ReferenceSet { references, bands }, ReferenceScale::Fixed(scale)))
     }
 
     pub(crate) const fn set(&self) -> &ReferenceSet {
@@ -62,13 +84,30 @@ impl References {
         self.prior.as_ref().map_err(Clone::clone)
     }
 
-    /// Stored values of a pixel on the references' scale.
-    pub(crate) fn scaled(&self, stored: &[f64]) -> Vec<f64> {
-        match &self.scale {
+    /// The prior that takes a scene's stored values; `None` without one or where the scene
+    /// has another number of bands.
+    pub(crate) fn prior_on(&self, info: &SceneInfo) -> Option<Arc<Prior>> {
+        let prior = self.prior.as_ref().ok().filter(|prior| prior.n_bands() == info.n_bands())?;
+        let normalisation = self.scale.of(info);
+        let mut built = self.on_stored.borrow_mut();
+        if let Some((_, prior)) = built.iter().find(|(known, _)| *known == normalisation) {
+            return Some(Arc::clone(prior));
+        }
+        let on_stored = match normalised(prior, &normalisation) {
+            Some(prior) => Arc::new(prior),
+            None => Arc::clone(prior),
+        };
+        built.push((normalisation, Arc::clone(&on_stored)));
+        Some(on_stored)
+    }
+
+    /// Stored values of a scene's pixel on the references' scale.
+    pub(crate) fn scaled(&self, info: &SceneInfo, stored: &[f64]) -> Vec<f64> {
+        match self.scale.of(info) {
             Normalisation::ScaleOffset { scale, offset } if scale.len() == stored.len() => stored
                 .iter()
-                .zip(scale.iter().zip(offset))
-                .map(|(value, (&scale, &offset))| value * f64::from(scale) + f64::from(offset))
+                .zip(scale.into_iter().zip(offset))
+                .map(|(value, (scale, offset))| value * f64::from(scale) + f64::from(offset))
                 .collect(),
             Normalisation::None | Normalisation::ScaleOffset { .. } => stored.to_vec(),
         }
@@ -111,23 +150,24 @@ impl References {
             }
             ReferenceEdit::Clear => {
                 self.set = ReferenceSet::default();
-                self.scale = Normalisation::None;
+                self.scale = ReferenceScale::Physical;
             }
         }
-        self.prior = build(&self.set, &self.scale);
+        self.prior = build(&self.set);
+        self.on_stored.borrow_mut().clear();
         Ok(())
     }
 }
 
-fn build(set: &ReferenceSet, scale: &Normalisation) -> Result<Arc<Prior>, String> {
-    let prior = Prior::new(set).map_err(|error| error.to_string())?;
-    Ok(Arc::new(match scale {
-        Normalisation::ScaleOffset { scale, offset } if scale.len() == prior.n_bands() => {
-            let double = |values: &[f32]| values.iter().map(|&v| f64::from(v)).collect::<Vec<_>>();
-            prior.with_normalisation(&double(scale), &double(offset))
-        }
-        Normalisation::None | Normalisation::ScaleOffset { .. } => prior,
-    }))
+fn build(set: &ReferenceSet) -> Result<Arc<Prior>, String> {
+    Prior::new(set).map(Arc::new).map_err(|error| error.to_string())
+}
+
+/// The prior for values before `normalisation`; `None` where that changes nothing.
+pub(crate) fn normalised(prior: &Prior, normalisation: &Normalisation) -> Option<Prior> {
+    let Normalisation::ScaleOffset { scale, offset } = normalisation else { return None };
+    let double = |values: &[f32]| values.iter().map(|&v| f64::from(v)).collect::<Vec<_>>();
+    (scale.len() == prior.n_bands()).then(|| prior.clone().with_normalisation(&double(scale), &double(offset)))
 }
 
 fn check_weight(weight: f64) -> Result<(), CommandError> {
@@ -193,22 +233,44 @@ mod tests {
     }
 
     #[test]
-    fn references_on_the_models_scale_are_compared_after_normalisation() {
+    fn stored_values_are_compared_on_the_references_scale() {
         let mut set = ReferenceSet::default();
         for (name, spectrum) in [("ice", vec![0.9, 0.8]), ("rock", vec![0.2, 0.3])] {
             set.references.push(SpectralReference::new(name, Rgb([1, 2, 3]), spectrum));
         }
-        let plain = References::new(set.clone(), Normalisation::None);
         let scale = Normalisation::ScaleOffset { scale: vec![0.001, 0.002], offset: vec![0.1, -0.1] };
-        let normalised = References::new(set, scale);
-
         let stored = [750.0, 420.0];
-        let expected = plain.prior().expect("a prior").pixel(&normalised.scaled(&stored));
-        let found = normalised.prior().expect("a prior").pixel(&stored);
 
-        assert_eq!(expected.best, found.best);
-        for (a, b) in expected.distances.iter().zip(&found.distances) {
-            assert!((a - b).abs() < 1e-6, "{a} {b}"); // The record's factors are float32.
+        for (references, info) in [
+            (References::new(set.clone(), ReferenceScale::Fixed(scale.clone())), scene(&[(1.0, 0.0), (1.0, 0.0)])),
+            (References::new(set, ReferenceScale::Physical), scene(&[(0.001, 0.1), (0.002, -0.1)])),
+        ] {
+            let expected = references.prior().expect("a prior").pixel(&references.scaled(&info, &stored));
+            let found = references.prior_on(&info).expect("a prior for this scene").pixel(&stored);
+
+            assert_eq!(expected.best, found.best);
+            for (a, b) in expected.distances.iter().zip(&found.distances) {
+                assert!((a - b).abs() < 1e-6, "{a} {b}"); // Factors are float32.
+            }
+            assert!(Arc::ptr_eq(
+                &references.prior_on(&info).expect("built"),
+                &references.prior_on(&info).expect("built")
+            ));
         }
+    }
+
+    /// A scene of two bands with these scales and offsets.
+    fn scene(bands: &[(f64, f64)]) -> SceneInfo {
+        let json = serde_json::json!({
+            "path": "scene.tif", "driver": "GTiff", "width": 1, "height": 1, "crs": null,
+            "georeference": { "kind": "none" }, "overviews": [], "block": [1, 1], "compression": null,
+            "interleave": null, "subdatasets": [], "metadata": [], "remarks": [],
+            "bands": bands.iter().map(|(scale, offset)| serde_json::json!({
+                "name": "band", "data_type": "uint16", "nodata": null, "scale": scale, "offset": offset, "unit": "",
+                "wavelength_nm": null, "fwhm_nm": null, "color": "undefined", "mask": "all_valid",
+                "statistics": null, "palette": null, "categories": [],
+            })).collect::<Vec<_>>(),
+        });
+        serde_json::from_value(json).expect("a scene")
     }
 }

@@ -136,8 +136,10 @@ impl Session {
 
     /// Asks for tiles, most wanted first; replaces what was asked before and not yet begun.
     pub fn want(&mut self, tiles: &[TileKey]) {
-        let requests: Vec<_> =
-            tiles.iter().filter_map(|key| Some((Ask::Tile(*key), Request::Tile(self.tile_request(*key)?)))).collect();
+        let requests: Vec<_> = tiles
+            .iter()
+            .filter_map(|key| Some((Ask::Tile(*key), Request::Tile(Box::new(self.tile_request(*key)?)))))
+            .collect();
         self.pool.want(requests);
     }
 
@@ -149,9 +151,8 @@ impl Session {
 
     /// What to draw for a view, with loaded ancestors in place of missing tiles.
     pub fn frame(&self, view: &MapView, swipe: Option<Swipe>) -> MapFrame {
-        let prior = self.references.prior().ok();
-        let Self { layers, atlas, tiles, .. } = self;
-        Stage { layers, atlas, tiles, prior, coarse_first: true }.frame(view, swipe)
+        let Self { layers, atlas, tiles, references, .. } = self;
+        Stage { layers, atlas, tiles, references, coarse_first: true }.frame(view, swipe)
     }
 
     /// Asks for everything at a place; the answer is `Event::Probed`. A newer question with
@@ -167,14 +168,8 @@ impl Session {
         let pixel = self.atlas.place(scene.id)?.pixel_at(geo)?;
         // Ten class probabilities are no ten-band spectrum.
         let spectral = matches!(layer.role, LayerRole::Imagery | LayerRole::Prior);
-        let prior = self.references.prior().ok().filter(|prior| spectral && prior.n_bands() == scene.info.n_bands());
-        Some(ProbeTarget {
-            layer: layer.id,
-            scene: scene.id,
-            path: scene.info.path.clone(),
-            pixel,
-            prior: prior.cloned(),
-        })
+        let prior = if spectral { self.references.prior_on(&scene.info) } else { None };
+        Some(ProbeTarget { layer: layer.id, scene: scene.id, path: scene.info.path.clone(), pixel, prior })
     }
 
     /// Bottom to top.
@@ -198,9 +193,10 @@ impl Session {
         self.references.set()
     }
 
-    /// Stored values of a pixel on the scale of the references: what a new reference is made of.
-    pub fn reference_values(&self, stored: &[f64]) -> Vec<f64> {
-        self.references.scaled(stored)
+    /// Stored values of a scene's pixel on the scale of the references: what a new reference
+    /// is made of. As they are where there is no such scene.
+    pub fn reference_values(&self, scene: SceneId, stored: &[f64]) -> Vec<f64> {
+        self.scene(scene).map_or_else(|| stored.to_vec(), |scene| self.references.scaled(&scene.info, stored))
     }
 
     /// The references' prior, or why there is none (one sentence).

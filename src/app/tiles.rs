@@ -25,8 +25,19 @@ pub(crate) struct TileStore {
 
 struct Entry {
     pixels: Arc<TilePixels>,
+    quality: Quality,
     bytes: usize,
     used: Cell<u64>,
+}
+
+/// How a tile was read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Quality {
+    Exact,
+    /// Every few pixels only, because reading them all takes long; the rest is to follow.
+    Draft,
+    /// As `Draft`, and reading them all would take too long for a window.
+    Coarse,
 }
 
 impl TileStore {
@@ -61,17 +72,22 @@ impl TileStore {
         self.pixels.contains_key(key) && self.meshes.contains_key(&(key.scene, key.tile))
     }
 
-    pub(crate) fn has_pixels(&self, key: &TileKey) -> bool {
-        self.pixels.contains_key(key)
+    pub(crate) fn quality(&self, key: &TileKey) -> Option<Quality> {
+        self.pixels.get(key).map(|entry| entry.quality)
+    }
+
+    /// It can be drawn, but something better is to be read.
+    pub(crate) fn is_draft(&self, key: &TileKey) -> bool {
+        self.quality(key) == Some(Quality::Draft)
     }
 
     pub(crate) fn has_failed(&self, key: &TileKey) -> bool {
         self.failed.contains(key)
     }
 
-    pub(crate) fn insert_pixels(&mut self, key: TileKey, pixels: TilePixels) {
+    pub(crate) fn insert_pixels(&mut self, key: TileKey, pixels: TilePixels, quality: Quality) {
         let bytes = size_of_val(pixels.raster.data.as_slice());
-        let entry = Entry { pixels: Arc::new(pixels), bytes, used: Cell::new(self.clock.get()) };
+        let entry = Entry { pixels: Arc::new(pixels), quality, bytes, used: Cell::new(self.clock.get()) };
         self.bytes += bytes;
         if let Some(older) = self.pixels.insert(key, entry) {
             self.bytes -= older.bytes;
@@ -177,26 +193,26 @@ mod tests {
         let mut store = TileStore::new(1000);
         for col in 0..2 {
             store.begin_frame();
-            store.insert_pixels(key(col), pixels());
+            store.insert_pixels(key(col), pixels(), Quality::Exact);
             store.insert_mesh(SceneId(1), key(col).tile, mesh());
         }
         store.begin_frame();
         assert!(store.pixels(&key(0)).is_some());
         (0..3).for_each(|_| store.begin_frame());
 
-        store.insert_pixels(key(2), pixels());
+        store.insert_pixels(key(2), pixels(), Quality::Exact);
 
         assert!(store.complete(&key(0)));
-        assert!(!store.has_pixels(&key(1)));
+        assert_eq!(store.quality(&key(1)), None);
         assert!(store.mesh(SceneId(1), key(1).tile).is_none());
-        assert!(store.has_pixels(&key(2)));
+        assert_eq!(store.quality(&key(2)), Some(Quality::Exact));
     }
 
     #[test]
     fn what_the_last_frame_drew_stays_even_over_budget() {
         let mut store = TileStore::new(1);
         for col in 0..3 {
-            store.insert_pixels(key(col), pixels());
+            store.insert_pixels(key(col), pixels(), Quality::Exact);
         }
         store.begin_frame();
 

@@ -21,7 +21,7 @@ use nunatak_domain::scene::{BandStatistics, SceneInfo};
 use nunatak_domain::spectra::ReferenceSet;
 use nunatak_domain::style::StretchMethod;
 use nunatak_io::IoError;
-use nunatak_jobs::{JobError, Monitor};
+use nunatak_jobs::{Cancelled, JobError, Monitor};
 use nunatak_ml::{Engine, MlError};
 use serde_json::Value;
 
@@ -137,4 +137,47 @@ fn recipe(command: &Command, inputs: &[(&str, &PathBuf)], monitor: &dyn Monitor)
         recipe.inputs.push(nunatak_io::recipe_input(role, path, monitor).map_err(io_error)?);
     }
     Ok(recipe)
+}
+
+/// Share of the progress bar after which files are finished (overviews, syncing).
+const COMPUTED: f32 = 0.95;
+
+/// A monitor for a part of a job.
+struct Part<'a> {
+    monitor: &'a dyn Monitor,
+    from: f32,
+    to: f32,
+    /// Said before each note; may be empty.
+    what: &'a str,
+}
+
+impl<'a> Part<'a> {
+    /// While pixels are computed.
+    fn computing(monitor: &'a dyn Monitor) -> Self {
+        Self { monitor, from: 0.0, to: COMPUTED, what: "" }
+    }
+
+    /// While files are finished.
+    fn finishing(monitor: &'a dyn Monitor) -> Self {
+        Self { monitor, from: COMPUTED, to: 1.0, what: "" }
+    }
+}
+
+impl Monitor for Part<'_> {
+    fn progress(&self, done: f32, note: &str) {
+        let done = self.from + (self.to - self.from) * done.clamp(0.0, 1.0);
+        if self.what.is_empty() || note.is_empty() {
+            self.monitor.progress(done, if note.is_empty() { self.what } else { note });
+        } else {
+            self.monitor.progress(done, &format!("{}, {note}", self.what));
+        }
+    }
+
+    fn warn(&self, notice: Notice) {
+        self.monitor.warn(notice);
+    }
+
+    fn check(&self) -> Result<(), Cancelled> {
+        self.monitor.check()
+    }
 }

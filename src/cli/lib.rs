@@ -4,6 +4,7 @@
 //! Exit codes: 0 done, 1 failed, 2 wrong usage, 130 stopped by Ctrl-C.
 
 mod args;
+mod info;
 mod report;
 mod run;
 mod scene_report;
@@ -14,17 +15,16 @@ mod usage;
 mod values;
 
 use std::ffi::OsString;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::ExitCode;
 
 use clap::CommandFactory;
 use nunatak_app::Command;
 use nunatak_domain::job::DeviceChoice;
 
-use crate::args::{Cli, GlobalArgs, InfoArgs, Verb, WindowArgs};
+use crate::args::{Cli, GlobalArgs, Verb, WindowArgs};
 use crate::run::{Headless, Stop};
 use crate::screen::{Screen, to_stderr, to_stdout};
-use crate::values::FileKind;
 
 /// What the command line asks of the window.
 #[derive(Clone, Debug, PartialEq)]
@@ -42,7 +42,8 @@ pub fn run(
     arguments: impl IntoIterator<Item = OsString>,
     open_window: impl FnOnce(WindowRequest) -> Result<(), String>,
 ) -> ExitCode {
-    let cli = match usage::parse(arguments) {
+    let arguments: Vec<OsString> = arguments.into_iter().collect();
+    let cli = match usage::parse(arguments.clone()) {
         Ok(cli) => cli,
         Err(error) => {
             // Help and version come here too, with stdout and exit code 0.
@@ -50,6 +51,7 @@ pub fn run(
             return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(1));
         }
     };
+    silence_mesa(&arguments);
     start_log(cli.global);
     if let Some(threads) = cli.global.threads {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(usize::from(threads));
@@ -62,6 +64,23 @@ pub fn run(
         None => window(cli.window, cli.global, open_window),
     };
     done.map_or_else(ExitCode::from, |()| ExitCode::SUCCESS)
+}
+
+/// Mesa's device-select layer looks for a Wayland session whenever adapters are listed and
+/// complains on stderr where `XDG_RUNTIME_DIR` is not set (containers, services). It reads
+/// its switch from the environment, which a program may change safely only for a new image
+/// of itself.
+fn silence_mesa(arguments: &[OsString]) {
+    #[cfg(not(target_os = "linux"))]
+    let _ = arguments;
+    #[cfg(target_os = "linux")]
+    if std::env::var_os("XDG_RUNTIME_DIR").is_none() && std::env::var_os("NODEVICE_SELECT").is_none() {
+        use std::os::unix::process::CommandExt;
+        if let (Ok(program), [name, rest @ ..]) = (std::env::current_exe(), arguments) {
+            // Returns only where it failed; the complaint does no harm then.
+            let _ = std::process::Command::new(program).arg0(name).args(rest).env("NODEVICE_SELECT", "1").exec();
+        }
+    }
 }
 
 fn window(
@@ -96,7 +115,7 @@ fn display_present() -> bool {
 
 fn headless(verb: Verb, global: GlobalArgs) -> Result<(), Stop> {
     match verb {
-        Verb::Info(args) => info(args, global),
+        Verb::Info(args) => info::info(args, global),
         Verb::Predict(args) => one(global, args.device.device, args.into()),
         Verb::Explain(args) => one(global, args.device.device, args.into()),
         Verb::Prior(args) => one(global, DeviceChoice::Auto, args.into()),
@@ -104,7 +123,7 @@ fn headless(verb: Verb, global: GlobalArgs) -> Result<(), Stop> {
         Verb::Render(args) => one(global, DeviceChoice::Auto, args.into()),
         Verb::Convert(args) => one(global, DeviceChoice::Auto, args.into()),
         Verb::Run(args) => script::replay(&mut Headless::new(global, args.device.device), &args.script),
-        Verb::Devices => devices(global),
+        Verb::Devices => info::devices(global),
         Verb::Completions { shell } => {
             let mut text = Vec::new();
             clap_complete::generate(shell, &mut Cli::command(), "nunatak", &mut text);
@@ -121,34 +140,6 @@ fn one(global: GlobalArgs, device: DeviceChoice, command: Command) -> Result<(),
     let asked = serde_json::to_value(&command).unwrap_or_default();
     let reports = headless.run(command)?;
     report::print(&headless.screen, None, &asked, &reports);
-    Ok(())
-}
-
-fn info(args: InfoArgs, global: GlobalArgs) -> Result<(), Stop> {
-    let Some(path) = args.raster.filter(|_| !args.devices) else {
-        return devices(global);
-    };
-    if FileKind::of(&path) == FileKind::Model {
-        return model_info(path, global);
-    }
-    one(global, DeviceChoice::Auto, Command::Info { path, statistics: args.stats })
-}
-
-fn model_info(path: PathBuf, global: GlobalArgs) -> Result<(), Stop> {
-    let mut headless = Headless::new(global, DeviceChoice::Cpu);
-    headless.run(Command::OpenModel { path })?;
-    let Some(model) = headless.session.model() else {
-        headless.screen.error("the file was read but gave no model");
-        return Err(Stop::Failed);
-    };
-    let text = if global.json { report::pretty(&report::model_json(model)) } else { report::model_text(model) };
-    headless.screen.result(&text);
-    Ok(())
-}
-
-fn devices(global: GlobalArgs) -> Result<(), Stop> {
-    let headless = Headless::new(global, DeviceChoice::Auto);
-    headless.screen.result(&headless.session.device());
     Ok(())
 }
 

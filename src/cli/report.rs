@@ -8,7 +8,7 @@ use crate::screen::{Screen, duration};
 use crate::table::{Table, number};
 
 /// Fact of an `Info` report: west, south, east, north in degrees.
-const LON_LAT: &str = "lon_lat";
+pub(crate) const LON_LAT: &str = "lon_lat";
 
 /// Prints the reports of one command; `line` is its number in a script.
 pub(crate) fn print(screen: &Screen, line: Option<usize>, command: &Value, reports: &[JobReport]) {

@@ -10,7 +10,7 @@ use std::time::Duration;
 use nunatak_app::{Command, Event, JobOutcome, JobReport, Session, SessionOptions};
 use nunatak_domain::job::DeviceChoice;
 use nunatak_domain::map::{MapFrame, MapPainter, Picture};
-use nunatak_domain::notice::Level;
+use nunatak_domain::notice::{Level, Notice};
 use nunatak_render::{AdapterChoice, OffscreenPainter};
 
 use crate::args::GlobalArgs;
@@ -46,6 +46,7 @@ pub(crate) struct Headless {
     news: Receiver<()>,
     interrupts: Arc<AtomicUsize>,
     cancelling: bool,
+    muted: bool,
 }
 
 impl Headless {
@@ -61,7 +62,14 @@ impl Headless {
             painter: Some(Box::new(LazyPainter { painter: None })),
             ..SessionOptions::default()
         };
-        Self { session: Session::new(options), screen: Screen::new(args), news, interrupts, cancelling: false }
+        Self {
+            session: Session::new(options),
+            screen: Screen::new(args),
+            news,
+            interrupts,
+            cancelling: false,
+            muted: false,
+        }
     }
 
     /// Carries out one command and everything it starts; the reports of its jobs in order.
@@ -72,36 +80,48 @@ impl Headless {
         if self.interrupted() {
             return Err(Stop::Cancelled);
         }
+        let round = self.round(command);
+        self.screen.clear();
+        if round.cancelled || self.interrupted() {
+            return Err(Stop::Cancelled);
+        }
+        if round.errors.is_empty() { Ok(round.reports) } else { Err(Stop::Failed) }
+    }
+
+    /// `run` that prints nothing.
+    ///
+    /// # Errors
+    /// What would have been printed as errors.
+    pub(crate) fn silently(&mut self, command: Command) -> Result<(), Vec<Notice>> {
+        self.muted = true;
+        let round = self.round(command);
+        self.muted = false;
+        if round.errors.is_empty() { Ok(()) } else { Err(round.errors) }
+    }
+
+    fn round(&mut self, command: Command) -> Round {
         let mut round = Round::default();
         match self.session.dispatch(command) {
             Ok(events) => self.take(events, &mut round),
-            Err(refused) => {
-                self.screen.error(refused.to_string());
-                return Err(Stop::Failed);
-            }
+            Err(refused) => self.tell(Notice::error(refused.to_string()), &mut round),
         }
         loop {
             let events = self.session.poll();
             let quiet_now = events.is_empty();
             self.take(events, &mut round);
             if quiet_now && round.running.is_empty() && !self.session.busy() {
-                break;
+                return round;
             }
             if self.interrupted() && !self.cancelling {
                 self.cancel_all(&mut round);
             }
-            if let Some(job) = self.session.jobs().first() {
+            if let Some(job) = self.session.jobs().first().filter(|_| !self.muted) {
                 self.screen.progress(job);
             }
             if quiet_now {
                 let _ = self.news.recv_timeout(LOOK_AGAIN);
             }
         }
-        self.screen.clear();
-        if round.cancelled || self.interrupted() {
-            return Err(Stop::Cancelled);
-        }
-        if round.failed { Err(Stop::Failed) } else { Ok(round.reports) }
     }
 
     fn interrupted(&self) -> bool {
@@ -120,27 +140,36 @@ impl Headless {
         }
     }
 
+    fn job_event(&self, event: &Event) {
+        if !self.muted {
+            self.screen.event(event);
+        }
+    }
+
+    fn tell(&self, notice: Notice, round: &mut Round) {
+        if !self.muted {
+            self.screen.notice(&notice);
+        }
+        if notice.level == Level::Error {
+            round.errors.push(notice);
+        }
+    }
+
     fn take(&mut self, events: Vec<Event>, round: &mut Round) {
         for event in events {
             match &event {
-                Event::Notice(notice) => {
-                    self.screen.notice(notice);
-                    round.failed |= notice.level == Level::Error;
-                }
+                Event::Notice(notice) => self.tell(notice.clone(), round),
                 Event::JobStarted { job, .. } => {
                     round.running.insert(*job);
-                    self.screen.event(&event);
+                    self.job_event(&event);
                 }
                 Event::JobEnded { job, outcome, .. } => {
                     round.running.remove(job);
-                    self.screen.event(&event);
+                    self.job_event(&event);
                     match outcome {
                         JobOutcome::Done { report } => round.reports.push(report.clone()),
                         JobOutcome::Cancelled => round.cancelled = true,
-                        JobOutcome::Failed { notice } => {
-                            self.screen.notice(notice);
-                            round.failed = true;
-                        }
+                        JobOutcome::Failed { notice } => self.tell(notice.clone(), round),
                     }
                 }
                 Event::LayersChanged
@@ -160,7 +189,7 @@ impl Headless {
 struct Round {
     running: BTreeSet<nunatak_app::JobId>,
     reports: Vec<JobReport>,
-    failed: bool,
+    errors: Vec<Notice>,
     cancelled: bool,
 }
 

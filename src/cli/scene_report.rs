@@ -1,5 +1,6 @@
 //! What `info` says of a raster: text for people, JSON for programs.
 
+use nunatak_domain::class::{Class, Rgb};
 use nunatak_domain::geo::{GeoBounds, Georeference, PixelPos};
 use nunatak_domain::scene::{BandInfo, BandStatistics, ColorRole, MaskKind, SceneInfo, StatisticsSource};
 use nunatak_domain::style::scheme_of;
@@ -210,11 +211,16 @@ fn bands_table(bands: &[BandInfo]) -> String {
 
 fn classes_table(band: &BandInfo) -> String {
     let scheme = scheme_of(band);
+    // A GeoTIFF's palette is always full: after the last class it is black.
+    let unused = |class: &Class| {
+        class.color == Rgb([0; 3]) && band.categories.get(class.id.0 as usize).is_none_or(String::is_empty)
+    };
+    let n_used = scheme.classes.iter().rposition(|class| !unused(class)).map_or(0, |last| last + 1);
     let mut table = Table::new(["Value", "Name", "Colour"]);
-    for class in scheme.classes.iter().take(MOST_CLASSES) {
+    for class in scheme.classes.iter().take(n_used.min(MOST_CLASSES)) {
         table.row([class.id.0.to_string(), class.name.clone(), class.color.hex()]);
     }
-    let left = scheme.classes.len().saturating_sub(MOST_CLASSES);
+    let left = n_used.saturating_sub(MOST_CLASSES);
     let rest = if left > 0 { format!("\n  and {left} more, see --json") } else { String::new() };
     table.text(2) + &rest
 }

@@ -73,9 +73,11 @@ pub(crate) fn number(value: f64) -> String {
     trimmed(format!("{value:.decimals$}"))
 }
 
-/// A coordinate or pixel size: all digits it needs, and no more than doubles carry.
+/// A coordinate or pixel size: the digits it needs, at most twelve.
 pub(crate) fn coordinate(value: f64) -> String {
-    trimmed(format!("{value:.9}"))
+    let before_point = value.abs().max(1.0).log10().floor();
+    let decimals = (11.0 - before_point).clamp(0.0, 9.0) as usize;
+    trimmed(format!("{value:.decimals$}"))
 }
 
 fn trimmed(text: String) -> String {
@@ -108,5 +110,6 @@ mod tests {
         assert_eq!(number(f64::NAN), "nan");
         assert_eq!(coordinate(0.1), "0.1");
         assert_eq!(coordinate(344_790.0), "344790");
+        assert_eq!(coordinate(5_974_133.053_545_281), "5974133.05355");
     }
 }

@@ -89,7 +89,8 @@ impl Serialize for Rgb {
 impl<'de> Deserialize<'de> for Rgb {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
-        Self::parse(&text).ok_or_else(|| serde::de::Error::custom(format!("expected a colour like #1f77b4, got `{text}`")))
+        Self::parse(&text)
+            .ok_or_else(|| serde::de::Error::custom(format!("expected a colour like #1f77b4, got `{text}`")))
     }
 }
 

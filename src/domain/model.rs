@@ -55,7 +55,9 @@ impl NetworkConfig {
     /// window gives the whole image's logits.
     pub const fn receptive_radius(&self) -> usize {
         match self {
-            Self::Ssmgnet(config) => 4 * (config.dilation * (config.kernel - 1) / 2) + (config.attention_kernel - 1) / 2,
+            Self::Ssmgnet(config) => {
+                4 * (config.dilation * (config.kernel - 1) / 2) + (config.attention_kernel - 1) / 2
+            }
         }
     }
 

@@ -95,13 +95,7 @@ pub trait RasterSource {
     ///
     /// # Errors
     /// The window cannot be read; nothing was returned in part.
-    fn read(
-        &mut self,
-        window: PixelRect,
-        bands: &[usize],
-        width: usize,
-        height: usize,
-    ) -> Result<Raster, RasterError>;
+    fn read(&mut self, window: PixelRect, bands: &[usize], width: usize, height: usize) -> Result<Raster, RasterError>;
 
     /// `read` at full resolution.
     ///

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use crate::geo::{Crs, GeoBounds, GeoTransform, Georeference};
+use crate::model::Normalisation;
 
 /// A raster file (or subdataset, VRT, remote file) as the program sees it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -59,6 +60,17 @@ impl SceneInfo {
         self.bands.len()
     }
 
+    /// What turns stored into physical values: each band's scale and offset.
+    pub fn physical(&self) -> Normalisation {
+        if self.bands.iter().all(|band| band.scale == 1.0 && band.offset == 0.0) {
+            return Normalisation::None;
+        }
+        Normalisation::ScaleOffset {
+            scale: self.bands.iter().map(|band| band.scale as f32).collect(),
+            offset: self.bands.iter().map(|band| band.offset as f32).collect(),
+        }
+    }
+
     /// File name without folders, for people.
     pub fn name(&self) -> String {
         self.path.file_name().map_or_else(|| self.path.to_string_lossy(), |name| name.to_string_lossy()).into_owned()
@@ -97,7 +109,7 @@ pub struct BandInfo {
 
 /// GDAL's pixel types.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[serde(rename_all = "lowercase")]
 pub enum DataType {
     UInt8,
     Int8,

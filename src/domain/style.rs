@@ -35,7 +35,8 @@ impl Style {
         if info.categorical() {
             return Self::Classes { band: 0, scheme: scheme_of(&info.bands[0]) };
         }
-        let by_role = [ColorRole::Red, ColorRole::Green, ColorRole::Blue].map(|role| info.bands.iter().position(|b| b.color == role));
+        let by_role = [ColorRole::Red, ColorRole::Green, ColorRole::Blue]
+            .map(|role| info.bands.iter().position(|b| b.color == role));
         let picture = matches!(by_role, [Some(_), Some(_), Some(_)]);
         let method = if picture && info.bands.iter().all(|b| b.data_type == crate::scene::DataType::UInt8) {
             StretchMethod::Manual
@@ -73,14 +74,20 @@ fn natural_color(info: &SceneInfo) -> [usize; 3] {
     }
 }
 
-/// Classes of a palette or attribute table; values without a name or colour are left out.
+/// Classes of a palette or attribute table; values without a name or colour are left out, and
+/// so is the black that GeoTIFF pads every palette with up to the largest value of its type.
 pub fn scheme_of(band: &BandInfo) -> ClassScheme {
     use crate::class::{Class, ClassId, Rgb};
     let n = band.palette.as_ref().map_or(0, Vec::len).max(band.categories.len());
+    let named = band.categories.iter().any(|name| !name.is_empty());
+    let colored = band.palette.as_ref().and_then(|palette| palette.iter().rposition(|c| c[..3] != [0; 3]));
     let classes = (0..n)
         .filter_map(|value| {
-            let color = band.palette.as_ref().and_then(|palette| palette.get(value)).copied();
             let name = band.categories.get(value).filter(|name| !name.is_empty());
+            let color = band.palette.as_ref().and_then(|palette| palette.get(value)).copied();
+            let padding =
+                color.is_some_and(|c| c[..3] == [0; 3]) && (named || colored.is_some_and(|last| value > last));
+            let color = color.filter(|_| name.is_some() || !padding);
             if color.is_none_or(|c| c[3] == 0) && name.is_none() {
                 return None;
             }
@@ -99,9 +106,14 @@ pub enum StretchMethod {
     Manual,
     MinMax,
     /// Cut off `low` % below and `100 - high` % above.
-    Percentile { low: f64, high: f64 },
+    Percentile {
+        low: f64,
+        high: f64,
+    },
     /// Mean ± n standard deviations.
-    Sigma { n: f64 },
+    Sigma {
+        n: f64,
+    },
 }
 
 impl StretchMethod {
@@ -135,5 +147,37 @@ impl Stretch {
     /// The stretched value in [0, 1]; the same formula as in `shaders/raster.wgsl`.
     pub fn apply(&self, value: f64) -> f64 {
         ((value - self.min) / (self.max - self.min)).clamp(0.0, 1.0).powf(1.0 / self.gamma)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::scene::{DataType, MaskKind};
+
+    #[test]
+    fn the_padding_of_a_geotiff_palette_is_no_class() {
+        let mut palette = vec![[0, 0, 0, 255]; 256];
+        palette[2] = [10, 20, 30, 255];
+        let mut band = BandInfo {
+            name: "Band 1".to_owned(),
+            data_type: DataType::UInt8,
+            nodata: None,
+            scale: 1.0,
+            offset: 0.0,
+            unit: String::new(),
+            wavelength_nm: None,
+            fwhm_nm: None,
+            color: ColorRole::Palette,
+            mask: MaskKind::AllValid,
+            statistics: None,
+            palette: Some(palette),
+            categories: Vec::new(),
+        };
+        let ids = |band: &BandInfo| scheme_of(band).classes.iter().map(|class| class.id.0).collect::<Vec<_>>();
+        assert_eq!(ids(&band), [0, 1, 2]);
+
+        band.categories = vec![String::new(), "Sand".to_owned(), "Water".to_owned()];
+        assert_eq!(ids(&band), [1, 2]);
     }
 }

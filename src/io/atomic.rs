@@ -97,6 +97,10 @@ impl AtomicPath {
         };
         let path = Self { target, folder, stem, tag, extension, overwrite, resumable: false, keep: false };
         path.remove_stale();
+        if number.is_some() {
+            // Numbers are given once, so this is from a process that had our number before.
+            path.remove_partial();
+        }
         Ok(path)
     }
 
@@ -113,6 +117,11 @@ impl AtomicPath {
     /// The partial name of the sidecar that ends up as `<target>.<ending>`.
     pub fn appended(&self, ending: &str) -> PathBuf {
         self.folder.join(format!("{}{}.{ending}", self.tag, self.extension))
+    }
+
+    /// Whether `<stem>.<ending>` may be written: it is not there, or overwriting was asked for.
+    pub fn may_write(&self, ending: &str) -> bool {
+        self.overwrite || !self.target.with_file_name(format!("{}.{ending}", self.stem)).exists()
     }
 
     pub fn target(&self) -> &Path {
@@ -194,6 +203,12 @@ impl AtomicPath {
         Ok(endings)
     }
 
+    fn remove_partial(&self) {
+        for ending in self.siblings().unwrap_or_default() {
+            remove(&self.folder.join(format!("{}{ending}", self.tag)));
+        }
+    }
+
     fn remove_obsolete(&self, written: &[String]) {
         let shapefile = self.extension.eq_ignore_ascii_case(".shp");
         let appended = OBSOLETE.iter().map(|ending| format!("{}.{ending}", self.extension));
@@ -222,9 +237,7 @@ impl Drop for AtomicPath {
     fn drop(&mut self) {
         remove(&self.folder.join(format!("{}-scratch", self.tag)));
         if !self.keep {
-            for ending in self.siblings().unwrap_or_default() {
-                remove(&self.folder.join(format!("{}{ending}", self.tag)));
-            }
+            self.remove_partial();
         }
         if self.resumable {
             resumable_paths().remove(&self.target);
@@ -260,7 +273,11 @@ pub(crate) fn write_plain(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
 /// Whether a process still runs. Where the system does not tell, files of the last day count as alive.
 pub(crate) fn process_alive(process: u32, file: &Path) -> bool {
     if cfg!(target_os = "linux") {
-        return Path::new("/proc").join(process.to_string()).exists();
+        // A killed process stays listed as a zombie until its parent asks for it. The state
+        // follows the name, which stands in parentheses.
+        let stat = fs::read_to_string(Path::new("/proc").join(process.to_string()).join("stat"));
+        let state = stat.ok().and_then(|stat| stat.rsplit_once(')')?.1.trim_start().chars().next());
+        return state.is_some_and(|state| !matches!(state, 'Z' | 'X'));
     }
     let modified = fs::metadata(file).and_then(|metadata| metadata.modified());
     modified.ok().and_then(|time| time.elapsed().ok()).is_none_or(|age| age.as_secs() < 86_400)

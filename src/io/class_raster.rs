@@ -10,6 +10,7 @@ use nunatak_domain::class::{Class, ClassId, ClassScheme, Rgb};
 use nunatak_domain::scene::{DataType, SceneInfo};
 use nunatak_domain::style::scheme_of;
 
+use crate::atomic::{AtomicPath, write_plain};
 use crate::error::{IoError, gdal_reason};
 use crate::ffi;
 
@@ -72,6 +73,17 @@ pub(crate) fn set_names(dataset: &Dataset, scheme: &ClassScheme) -> Result<(), S
         .map(|class| ffi::TableRow { value: class.id.0.cast_signed(), name: class.name.clone(), color: class.color.0 })
         .collect();
     ffi::set_class_table(&mut band, &rows)
+}
+
+/// Puts a style beside a class map that has not been committed yet. A style of that name that
+/// belongs to somebody else stays, unless overwriting was asked for.
+pub(crate) fn write_style(output: &AtomicPath, scheme: &ClassScheme) -> Result<(), IoError> {
+    if !output.may_write("qml") {
+        log::warn!("left a style as it was beside {}", output.target().display());
+        return Ok(());
+    }
+    write_plain(&output.sidecar("qml"), qml_text(scheme).as_bytes())
+        .map_err(|error| output.failed("style", &error.to_string()))
 }
 
 /// A QGIS layer style: paletted renderer on band 1, nearest neighbour.

@@ -14,9 +14,9 @@ use nunatak_domain::scene::{BandInfo, DataType, SceneInfo};
 use nunatak_jobs::Monitor;
 use serde::Serialize;
 
-use crate::atomic::{AtomicPath, write_plain};
-use crate::class_raster::{class_scheme, qml_text};
-use crate::copy::{close, progress, write_cog, write_tiled};
+use crate::atomic::AtomicPath;
+use crate::class_raster::{class_scheme, write_style};
+use crate::copy::{close, progress, write_cog, write_tiled_with};
 use crate::describe::{open_dataset, scene_info};
 use crate::error::{IoError, gdal_reason};
 use crate::ffi::{self, checked};
@@ -63,7 +63,7 @@ pub fn convert(config: &ConvertConfig, monitor: &dyn Monitor, recipe: &Recipe) -
     };
     let written = internal_mask(|| match format {
         Format::Cog => write_cog(&view, &output, data_type, resampling, monitor),
-        Format::Tiled => write_tiled(&view, &output, data_type, resampling, monitor, |copy| {
+        Format::Tiled => write_tiled_with(&view, &output, data_type, resampling, monitor, |copy| {
             set_imagery(copy, &bands).map_err(|error| gdal_reason(&error))
         }),
         Format::Png => write_picture(&view, &output, "PNG", &["WORLDFILE=YES"], monitor),
@@ -72,8 +72,7 @@ pub fn convert(config: &ConvertConfig, monitor: &dyn Monitor, recipe: &Recipe) -
     written.map_err(|error| blame(error, &config.raster))?;
     drop(view);
     if classes {
-        let style = qml_text(&class_scheme(&info));
-        write_plain(&output.sidecar("qml"), style.as_bytes()).map_err(|error| fail(error.to_string()))?;
+        write_style(&output, &class_scheme(&info))?;
     }
     let n_bands = bands.len();
     Ok(ConvertReport { outputs: output.commit()?, width: info.width, height: info.height, n_bands })
@@ -244,7 +243,7 @@ fn write_picture(
     for option in options {
         list.add_string(option).map_err(|error| fail(gdal_reason(&error)))?;
     }
-    let mut on_progress = progress(monitor, "copy");
+    let mut on_progress = progress(monitor, "writing pixels", 0.0..1.0);
     let copy = ffi::create_copy(view, &driver, &output.partial(), &list, &mut on_progress);
     monitor.check()?;
     close(copy.map_err(fail)?).map_err(fail)

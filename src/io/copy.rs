@@ -1,5 +1,7 @@
 //! Whole datasets through GDAL: copies into tiled and cloud-optimised GeoTIFFs, overviews.
 
+use std::ops::Range;
+
 use gdal::{Dataset, DatasetOptions, DriverManager, GdalOpenFlags};
 use nunatak_domain::scene::DataType;
 use nunatak_jobs::Monitor;
@@ -8,6 +10,9 @@ use crate::atomic::AtomicPath;
 use crate::error::{IoError, gdal_reason};
 use crate::ffi::{self, checked};
 use crate::geotiff::{creation_options, overview_factors};
+
+/// Share of the work done when pixels are copied and overviews are not.
+const COPIED: f32 = 0.7;
 
 /// Copies a dataset into a cloud-optimised GeoTIFF at `output`'s partial name.
 pub(crate) fn write_cog(
@@ -31,15 +36,25 @@ pub(crate) fn write_cog(
     {
         options.add_string(option).map_err(|error| fail(gdal_reason(&error)))?;
     }
-    let mut on_progress = progress(monitor, "COG");
+    let mut on_progress = progress(monitor, "writing COG", 0.0..1.0);
     let copy = ffi::create_copy(dataset, &driver, &output.partial(), &options, &mut on_progress);
     monitor.check()?;
     close(copy.map_err(fail)?).map_err(fail)
 }
 
-/// Copies a dataset into a tiled GeoTIFF with overviews at `output`'s partial name; `change`
-/// may add to the copy what GDAL does not take over.
+/// Copies a dataset into a tiled GeoTIFF with overviews at `output`'s partial name.
 pub(crate) fn write_tiled(
+    dataset: &Dataset,
+    output: &AtomicPath,
+    data_type: DataType,
+    resampling: &str,
+    monitor: &dyn Monitor,
+) -> Result<(), IoError> {
+    write_tiled_with(dataset, output, data_type, resampling, monitor, |_| Ok(()))
+}
+
+/// As `write_tiled`; `change` may add to the copy what GDAL does not take over.
+pub(crate) fn write_tiled_with(
     dataset: &Dataset,
     output: &AtomicPath,
     data_type: DataType,
@@ -52,7 +67,7 @@ pub(crate) fn write_tiled(
     // Few bands are read together, of many one at a time.
     let interleave = if dataset.raster_count() > 4 { "INTERLEAVE=BAND" } else { "INTERLEAVE=PIXEL" };
     let options = creation_options(data_type, &[interleave]).map_err(fail)?;
-    let mut on_progress = progress(monitor, "copy");
+    let mut on_progress = progress(monitor, "writing pixels", 0.0..COPIED);
     let copy = ffi::create_copy(dataset, &driver, &output.partial(), &options, &mut on_progress);
     monitor.check()?;
     close(copy.map_err(fail)?).map_err(fail)?;
@@ -67,10 +82,11 @@ pub(crate) fn close(dataset: Dataset) -> Result<(), String> {
     checked(|| dataset.close().map_err(|error| gdal_reason(&error)))
 }
 
-/// Tells the monitor how far GDAL is, and GDAL to stop when the job is cancelled.
-pub(crate) fn progress<'a>(monitor: &'a dyn Monitor, note: &'a str) -> impl FnMut(f64) -> bool + 'a {
+/// Tells the monitor how far GDAL is on its way through `part` of the work, and GDAL to stop
+/// when the job is cancelled.
+pub(crate) fn progress<'a>(monitor: &'a dyn Monitor, note: &'a str, part: Range<f32>) -> impl FnMut(f64) -> bool + 'a {
     move |done| {
-        monitor.progress(done as f32, note);
+        monitor.progress(part.start + (part.end - part.start) * done as f32, note);
         monitor.check().is_ok()
     }
 }
@@ -98,7 +114,7 @@ pub(crate) fn add_overviews(
     if factors.is_empty() {
         return Ok(());
     }
-    let mut on_progress = progress(monitor, "overviews");
+    let mut on_progress = progress(monitor, "building overviews", COPIED..1.0);
     let built = ffi::build_overviews(dataset, resampling, &factors, &mut on_progress);
     monitor.check()?;
     built.map_err(|reason| output.failed("overviews", &reason))

@@ -6,10 +6,12 @@ use gdal::{Dataset, DatasetOptions, GdalOpenFlags, Metadata};
 use nunatak_domain::geo::{Crs, Gcp, GeoPos, GeoTransform, Georeference, PixelPos};
 use nunatak_domain::scene::{BandInfo, ColorRole, DataType, SceneInfo};
 
+use crate::area_of_use;
 use crate::bands::{BandAccess, band_info};
 use crate::crs::crs_from_gdal;
 use crate::error::{IoError, without_path};
 use crate::library::{gdal_path, plain_file, reason, with_messages, with_settings_for};
+use crate::reproject::{Transformer, wgs84};
 use crate::wavelength::wavelengths;
 
 /// Describes whatever GDAL opens: a path, an `https://` address, a `/vsi…` name, a subdataset.
@@ -217,6 +219,11 @@ fn transform_remarks(transform: &GeoTransform, (width, height): (usize, usize), 
     if crs.is_some_and(|crs| crs.geographic) && max_x > 180.0 + 1e-6 {
         remarks.push(format!("longitudes run beyond 180°, to {max_x:.4}°"));
     }
+    let center = transform.geo_from_pixel(PixelPos::new(0.5 * width as f64, 0.5 * height as f64));
+    remarks.extend(crs.and_then(|crs| {
+        let lon_lat = Transformer::new(crs, &wgs84()).ok()?.point(center)?;
+        area_of_use::remark_outside(crs, lon_lat)
+    }));
     remarks
 }
 

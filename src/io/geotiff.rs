@@ -1,4 +1,4 @@
-//! A GeoTIFF before its first pixel: size, place, names, palette, compression.
+//! A GeoTIFF before its first pixel: size, place, names, palette; and how files are compressed.
 
 use std::path::{Path, PathBuf};
 
@@ -79,7 +79,7 @@ impl GeoTiffConfig {
         self
     }
 
-    /// Creates the file at `output`'s partial name with everything but pixels.
+    /// Creates an uncompressed file at `output`'s partial name with everything but pixels.
     pub(crate) fn create(&self, output: &AtomicPath) -> Result<Dataset, IoError> {
         let fail = |reason: String| output.failed("GeoTIFF", &reason);
         let partial = &output.partial();
@@ -113,8 +113,14 @@ impl GeoTiffConfig {
 
     fn create_as<T: GdalType>(&self, partial: &Path) -> Result<Dataset, String> {
         let driver = DriverManager::get_driver_by_name("GTiff").map_err(|error| gdal_reason(&error))?;
-        // Band by band: a window's bands are written one after the other, and most readers want one.
-        let options = creation_options(self.data_type, &["INTERLEAVE=BAND", "SPARSE_OK=TRUE"])?;
+        // Uncompressed, so that a kill can tear only what was being written: compressed tiles are
+        // rewritten as a whole, with all that was finished in them.
+        let mut options = CslStringList::new();
+        for option in
+            ["TILED=YES", "BLOCKXSIZE=256", "BLOCKYSIZE=256", "INTERLEAVE=BAND", "SPARSE_OK=TRUE", "BIGTIFF=IF_SAFER"]
+        {
+            options.add_string(option).map_err(|error| gdal_reason(&error))?;
+        }
         checked(|| {
             driver.create_with_band_type_with_options::<T, _>(
                 partial,

@@ -1,6 +1,8 @@
 //! GeoTIFFs written window by window, in any order, at bounded memory, and picked up again
 //! after an interruption.
 //!
+//! Windows go into an uncompressed partial file; `finish` copies that into the final one.
+//!
 //! Invariant: the journal beside the partial file names only windows that were flushed and
 //! synced before it was written.
 
@@ -18,7 +20,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::atomic::{AtomicPath, process_alive, write_plain};
 use crate::class_raster;
-use crate::copy::{add_overviews, close, reopen, write_cog};
+use crate::copy::{close, reopen, write_cog, write_tiled};
 use crate::error::{IoError, gdal_reason};
 use crate::ffi::checked;
 use crate::geotiff::GeoTiffConfig;
@@ -34,7 +36,8 @@ const BATCH_WINDOWS: usize = 64;
 /// file stays for the next try. A killed process always leaves it.
 pub struct GeoTiffSink {
     // Order matters: closing writes once more, so it must come before the files are removed.
-    dataset: Dataset,
+    /// Always there, except after a failed `flush`.
+    dataset: Option<Dataset>,
     output: AtomicPath,
     config: GeoTiffConfig,
     journal: Journal,
@@ -80,7 +83,7 @@ impl GeoTiffSink {
             return Self::fresh(config, output);
         };
         let journal = Journal { process: std::process::id(), ..journal };
-        let mut sink = Self { config, output, dataset, journal, pending: Vec::new(), pending_bytes: 0 };
+        let mut sink = Self { config, output, dataset: Some(dataset), journal, pending: Vec::new(), pending_bytes: 0 };
         sink.forget_unreadable();
         sink.write_journal()?;
         log::info!("resuming {} after {} windows", sink.config.path.display(), sink.journal.windows.len());
@@ -95,7 +98,7 @@ impl GeoTiffSink {
         }
         let dataset = config.create(&output)?;
         let journal = Journal { recipe: fingerprint(&config), process: std::process::id(), windows: BTreeSet::new() };
-        let sink = Self { config, output, dataset, journal, pending: Vec::new(), pending_bytes: 0 };
+        let sink = Self { config, output, dataset: Some(dataset), journal, pending: Vec::new(), pending_bytes: 0 };
         sink.write_journal()?;
         Ok(sink)
     }
@@ -121,26 +124,26 @@ impl GeoTiffSink {
     /// The disk is full or gone.
     pub fn flush(&mut self) -> Result<(), IoError> {
         let fail = |reason: String| IoError::write(&self.config.path, "GeoTIFF", reason);
-        checked(|| self.dataset.flush_cache().map_err(|error| gdal_reason(&error))).map_err(fail)?;
+        // Closed, not flushed: GDAL 3.6 writes the places of new tiles into a reopened file only then.
+        if let Some(dataset) = self.dataset.take() {
+            close(dataset).map_err(fail)?;
+        }
         let synced = fs::File::options().write(true).open(self.output.partial()).and_then(|file| file.sync_all());
         synced.map_err(|error| fail(error.to_string()))?;
+        self.dataset = Some(reopen(&self.output)?);
         self.journal.windows.extend(self.pending.drain(..).map(corners));
         self.pending_bytes = 0;
         self.write_journal()
     }
 
-    /// Adds class names and overviews, syncs and names the file. Returns the files written,
-    /// the GeoTIFF first.
+    /// Compresses, adds class names and overviews, syncs and names the file. Returns the files
+    /// written, the GeoTIFF first. The disk needs room for the uncompressed pixels as well.
+    /// Progress runs from 0 to 1 once more.
     ///
     /// # Errors
     /// The disk is full, or the job was cancelled; the old file is as it was.
     pub fn finish(self, monitor: &dyn Monitor) -> Result<Vec<PathBuf>, IoError> {
-        let (config, output, mut dataset) = self.complete()?;
-        let fail = |reason: String| IoError::write(&config.path, "GeoTIFF", reason);
-        add_overviews(&mut dataset, &output, config.resampling(), monitor)?;
-        close(dataset).map_err(fail)?;
-        let _ = fs::remove_file(journal_path(&output));
-        finish_files(&config, output)
+        self.finish_as(write_tiled, monitor)
     }
 
     /// As `finish`, but a cloud-optimised GeoTIFF.
@@ -148,31 +151,32 @@ impl GeoTiffSink {
     /// # Errors
     /// As `finish`.
     pub fn finish_cog(self, monitor: &dyn Monitor) -> Result<Vec<PathBuf>, IoError> {
-        let (config, mut plain, dataset) = self.complete()?;
+        self.finish_as(write_cog, monitor)
+    }
+
+    fn finish_as(mut self, write: CopyFunction, monitor: &dyn Monitor) -> Result<Vec<PathBuf>, IoError> {
+        self.flush()?;
+        let Self { config, output: mut plain, dataset, .. } = self;
+        let fail = |reason: String| plain.failed("GeoTIFF", &reason);
+        let dataset = dataset.expect("flush reopens it");
+        if let Some(scheme) = &config.classes {
+            class_raster::set_names(&dataset, scheme).map_err(fail)?;
+        }
         let output = AtomicPath::create(&config.path, config.overwrite)?;
-        write_cog(&dataset, &output, config.data_type, config.resampling(), monitor)?;
-        close(dataset).map_err(|reason| IoError::write(&config.path, "GeoTIFF", reason))?;
-        let written = finish_files(&config, output)?;
+        write(&dataset, &output, config.data_type, config.resampling(), monitor)?;
+        close(dataset).map_err(fail)?;
+        if let Some(scheme) = &config.classes {
+            class_raster::write_style(&output, scheme)?;
+        }
+        let written = output.commit()?;
         plain.keep(false);
         Ok(written)
     }
 
-    /// Flushes and reopens the file with its class names set.
-    fn complete(mut self) -> Result<(GeoTiffConfig, AtomicPath, Dataset), IoError> {
-        self.flush()?;
-        let Self { config, output, dataset, .. } = self;
-        let fail = |reason: String| IoError::write(&config.path, "GeoTIFF", reason);
-        close(dataset).map_err(fail)?;
-        let dataset = reopen(&output)?;
-        if let Some(scheme) = &config.classes {
-            class_raster::set_names(&dataset, scheme).map_err(fail)?;
-        }
-        Ok((config, output, dataset))
-    }
-
     /// A kill can tear the last blocks although the journal names them: read them once.
     fn forget_unreadable(&mut self) {
-        let (dataset, n_bands) = (&self.dataset, self.config.bands.len());
+        let Some(dataset) = &self.dataset else { return };
+        let n_bands = self.config.bands.len();
         self.journal.windows.retain(|&[col, row, width, height]| {
             let read = |band: usize| {
                 let band = dataset.rasterband(band + 1).map_err(|error| gdal_reason(&error))?;
@@ -194,7 +198,8 @@ impl GeoTiffSink {
     }
 
     fn write_band<T: GdalType + Copy>(&self, band: usize, window: PixelRect, values: Vec<T>) -> Result<(), String> {
-        let mut band = self.dataset.rasterband(band + 1).map_err(|error| gdal_reason(&error))?;
+        let dataset = self.dataset.as_ref().ok_or("an earlier window could not be written")?;
+        let mut band = dataset.rasterband(band + 1).map_err(|error| gdal_reason(&error))?;
         let size = (window.width, window.height);
         let mut buffer = Buffer::new(size, values);
         checked(|| {
@@ -246,21 +251,16 @@ impl RasterSink for GeoTiffSink {
         }
         self.pending.push(window);
         self.pending_bytes += 4 * raster.data.len();
-        if self.pending_bytes >= BATCH_BYTES || self.pending.len() >= BATCH_WINDOWS {
+        // The journal is written whole: the longer it is, the more windows go between two.
+        let windows = BATCH_WINDOWS.max(self.journal.windows.len() / 50);
+        if self.pending_bytes >= BATCH_BYTES || self.pending.len() >= windows {
             self.flush()?;
         }
         Ok(())
     }
 }
 
-fn finish_files(config: &GeoTiffConfig, output: AtomicPath) -> Result<Vec<PathBuf>, IoError> {
-    if let Some(scheme) = &config.classes {
-        let style = class_raster::qml_text(scheme);
-        write_plain(&output.sidecar("qml"), style.as_bytes())
-            .map_err(|error| IoError::write(&config.path, "style", error.to_string()))?;
-    }
-    output.commit()
-}
+type CopyFunction = fn(&Dataset, &AtomicPath, DataType, &str, &dyn Monitor) -> Result<(), IoError>;
 
 fn refuse_if_busy(output: &AtomicPath) -> Result<(), IoError> {
     match read_journal(output).map(|journal| journal.process) {

@@ -90,13 +90,14 @@ where
 
     /// Replaces the wish list, most wanted first. What runs, waits to be drained, or has failed is left out.
     pub fn want(&self, requests: impl IntoIterator<Item = (K, R)>) {
+        // Whatever is slow happens outside of the lock, which the workers need.
+        let mut requests: VecDeque<(K, R)> = requests.into_iter().collect();
         let mut queue = self.shared.lock();
-        let Queue { wanted, running, served, failed, .. } = &mut *queue;
-        wanted.clear();
-        let known = |key: &K| running.contains(key) || served.contains(key) || failed.contains(key);
-        wanted.extend(requests.into_iter().filter(|(key, _)| !known(key)));
-        let any = !queue.wanted.is_empty();
+        requests.retain(|(key, _)| !queue.known(key));
+        let any = !requests.is_empty();
+        let old = std::mem::replace(&mut queue.wanted, requests);
         drop(queue);
+        drop(old);
         if any {
             self.shared.news.notify_all();
         }
@@ -137,6 +138,13 @@ where
     /// Lets failed requests be wanted again.
     pub fn forgive(&self, which: impl Fn(&K) -> bool) {
         self.shared.lock().failed.retain(|key| !which(key));
+    }
+}
+
+impl<K: Ord, R> Queue<K, R> {
+    /// Needs no reading (again).
+    fn known(&self, key: &K) -> bool {
+        self.running.contains(key) || self.served.contains(key) || self.failed.contains(key)
     }
 }
 

@@ -24,7 +24,9 @@ pub fn check(
     let bands = match bands_for(record, info, bands) {
         Ok(bands) => bands,
         Err(text) => {
-            return vec![Notice::error(text).next_step("Choose one scene band for each band of the model.")];
+            return vec![
+                Notice::error(capitalised(&text)).next_step("Choose one scene band for each band of the model."),
+            ];
         }
     };
     let chosen: Vec<&BandInfo> = bands.iter().map(|band| &info.bands[*band]).collect();
@@ -64,6 +66,11 @@ pub fn bands_for(record: &ModelRecord, info: &SceneInfo, bands: Option<&[usize]>
         return Err(format!("there is no band {}: the scene has {n_scene}: {}", band + 1, info.path.display()));
     }
     Ok(bands.to_vec())
+}
+
+fn capitalised(text: &str) -> String {
+    let mut chars = text.chars();
+    chars.next().map_or_else(String::new, |first| first.to_uppercase().chain(chars).collect())
 }
 
 /// Compares with the model's references where it has some, else with what its first

@@ -73,11 +73,12 @@ impl CpuConv {
         assert_eq!(n_in, self.n_in, "channels of the input");
         let input = values(input);
         let n_out: usize = self.blocks.iter().map(|block| block.bias.len()).sum();
-        let mut output = vec![0.0; n * n_out * height * width];
+        let mut output = spare::take(n * n_out * height * width);
         let images = input.chunks_exact((n_in * height * width).max(1));
         for (image, output) in images.zip(output.chunks_exact_mut((n_out * height * width).max(1))) {
             self.image(image, output, height, width);
         }
+        spare::give(input);
         Tensor::from_data(TensorData::new(output, [n, n_out, height, width]), &device)
     }
 
@@ -167,6 +168,7 @@ impl WithSimd for Strip<'_> {
                 }
             }
         }
+        spare::give(padded.data);
     }
 }
 
@@ -191,11 +193,13 @@ impl Strip<'_> {
             *acc = [simd.splat_f32s(*bias); N_VECTORS];
         }
         let mut weights = block.weights.chunks_exact(N);
-        for channel in 0..self.conv.n_in {
-            for kernel_row in 0..kernel_rows {
-                let line = &padded.line(channel, row + kernel_row * row_step)[col..][..reach];
-                for (kernel_col, weights) in (0..kernel_cols).zip(&mut weights) {
-                    let (pixels, _) = S::as_simd_f32s(&line[kernel_col * col_step..][..N_VECTORS * lanes]);
+        let next_line = row_step * padded.n_cols;
+        for plane in padded.data.chunks_exact(padded.n_rows * padded.n_cols) {
+            let mut start = row * padded.n_cols + col;
+            for _ in 0..kernel_rows {
+                let taps = plane[start..start + reach].windows(N_VECTORS * lanes).step_by(col_step);
+                for (pixels, weights) in taps.zip(&mut weights) {
+                    let (pixels, _) = S::as_simd_f32s(pixels);
                     for (acc, weight) in acc.iter_mut().zip(weights) {
                         let weight = simd.splat_f32s(*weight);
                         for (acc, pixels) in acc.iter_mut().zip(pixels) {
@@ -203,6 +207,7 @@ impl Strip<'_> {
                         }
                     }
                 }
+                start += next_line;
             }
         }
         for (acc, sums) in acc.iter().zip(sums.iter_mut()) {
@@ -226,23 +231,55 @@ impl Padded {
     fn new(strip: &Strip<'_>, n_rows: usize, width_read: usize) -> Self {
         let [pad_rows, pad_cols] = strip.conv.pad();
         let (n_rows, n_cols) = (n_rows + 2 * pad_rows, width_read + 2 * pad_cols);
-        let mut data = vec![0.0; strip.conv.n_in * n_rows * n_cols];
+        let mut data = spare::take(strip.conv.n_in * n_rows * n_cols);
         for (channel, lines) in data.chunks_exact_mut(n_rows * n_cols).enumerate() {
             for (offset, line) in lines.chunks_exact_mut(n_cols).enumerate() {
-                let Some(row) = (strip.first_row + offset).checked_sub(pad_rows).filter(|row| *row < strip.height)
-                else {
+                let row = (strip.first_row + offset).checked_sub(pad_rows).filter(|row| *row < strip.height);
+                let Some(row) = row else {
+                    line.fill(0.0);
                     continue;
                 };
                 let source = &strip.image[(channel * strip.height + row) * strip.width..][..strip.width];
-                line[pad_cols..pad_cols + strip.width].copy_from_slice(source);
+                let (left, rest) = line.split_at_mut(pad_cols);
+                let (middle, right) = rest.split_at_mut(strip.width);
+                left.fill(0.0);
+                middle.copy_from_slice(source);
+                right.fill(0.0);
             }
         }
         Self { data, n_rows, n_cols }
     }
+}
 
-    #[inline(always)]
-    fn line(&self, channel: usize, row: usize) -> &[f32] {
-        &self.data[(channel * self.n_rows + row) * self.n_cols..][..self.n_cols]
+/// Buffers that were used before, per thread: fresh memory costs a page fault for each 4 KiB,
+/// a fifth of all time when each layer of each window asks the system anew.
+mod spare {
+    use std::cell::RefCell;
+
+    const N_KEPT: usize = 4;
+
+    thread_local! {
+        static BUFFERS: RefCell<Vec<Vec<f32>>> = const { RefCell::new(Vec::new()) };
+    }
+
+    /// `len` values of any content.
+    pub(super) fn take(len: usize) -> Vec<f32> {
+        BUFFERS.with_borrow_mut(|buffers| {
+            let fits = |buffer: &Vec<f32>| (len..=4 * len.max(1024)).contains(&buffer.capacity());
+            let Some(at) = buffers.iter().position(fits) else { return vec![0.0; len] };
+            let mut buffer = buffers.swap_remove(at);
+            buffer.resize(len, 0.0);
+            buffer
+        })
+    }
+
+    pub(super) fn give(buffer: Vec<f32>) {
+        BUFFERS.with_borrow_mut(|buffers| {
+            if buffers.len() == N_KEPT {
+                buffers.remove(0);
+            }
+            buffers.push(buffer);
+        });
     }
 }
 

@@ -71,6 +71,18 @@ pub fn explain(
     engine: &Engine,
     model: &LoadedModel,
     source: &mut dyn RasterSource,
+    sinks: ExplainSinks<'_>,
+    options: &ExplainOptions,
+    monitor: &dyn Monitor,
+) -> Result<ExplainReport, MlError> {
+    explain_keeping(KEPT_PX, engine, model, source, sinks, options, monitor)
+}
+
+fn explain_keeping(
+    kept_px: usize,
+    engine: &Engine,
+    model: &LoadedModel,
+    source: &mut dyn RasterSource,
     mut sinks: ExplainSinks<'_>,
     options: &ExplainOptions,
     monitor: &dyn Monitor,
@@ -97,14 +109,14 @@ pub fn explain(
     }
     let windows = windows_of(area, scene, options.tile_px, record.network.receptive_radius());
     let net = engine.network(model)?;
-    let n_passes = if sinks.gradcam.is_none() {
-        1
-    } else if area.area() <= KEPT_PX {
-        2
-    } else {
-        3
+    let keep = area.area() <= kept_px;
+    let n_passes = match &sinks.gradcam {
+        None => 1,
+        Some(_) if keep => 2,
+        Some(_) => 3,
     };
-    let walk = Walk { engine, net: &net, model, area, windows: &windows, bands: &bands, monitor, class: options.class };
+    let walk =
+        Walk { engine, net: &net, model, area, windows: &windows, bands: &bands, monitor, class: options.class, keep };
     let mut pace = Pace::new(monitor, n_passes * windows.len());
     let mut report = walk.first_pass(source, &mut sinks, &mut pace)?;
     if let Some(sink) = sinks.gradcam {
@@ -122,6 +134,8 @@ struct Walk<'a> {
     bands: &'a [usize],
     monitor: &'a dyn Monitor,
     class: usize,
+    /// Grad-CAM before scaling stays in memory.
+    keep: bool,
 }
 
 /// One window of the first pass.
@@ -230,7 +244,6 @@ impl Walk<'_> {
         weights: &[f32],
         pace: &mut Pace<'_>,
     ) -> Result<(f32, f32), MlError> {
-        let keep = self.area.area() <= KEPT_PX;
         let mut kept = Vec::new();
         let (mut low, mut high) = (f32::INFINITY, f32::NEG_INFINITY);
         self.run(
@@ -241,7 +254,7 @@ impl Walk<'_> {
                     low = low.min(*value);
                     high = high.max(*value);
                 }
-                if keep {
+                if self.keep {
                     kept.push((window, cam));
                 }
                 pace.step();
@@ -255,7 +268,7 @@ impl Walk<'_> {
             cam.data.iter_mut().for_each(|value| *value = (*value - low) / (high - low + 1e-8));
             Ok(sink.write(window.core.col - self.area.col, window.core.row - self.area.row, &cam)?)
         };
-        if keep {
+        if self.keep {
             for (window, cam) in kept {
                 self.monitor.check()?;
                 write(window, cam)?;
@@ -363,6 +376,19 @@ mod tests {
             assert_eq!(bits(&whole.gradcam), bits(&tiled.gradcam));
             assert_eq!(whole.report.weights, tiled.report.weights);
         }
+    }
+
+    #[test]
+    fn a_scene_too_large_to_keep_gets_the_same_gradcam() {
+        let mut source = MemorySource::named(3, 50, 40);
+        let kept = run(&mut source, &ExplainOptions::default()).gradcam;
+        let mut gradcam = MemorySink::new(1, 50, 40);
+        let sinks = ExplainSinks { gradcam: Some(&mut gradcam), ..ExplainSinks::default() };
+        let options = ExplainOptions { tile_px: 16, ..ExplainOptions::default() };
+
+        explain_keeping(0, &Engine::cpu(), &model(), &mut source, sinks, &options, &Silent).expect("explains");
+
+        assert_eq!(bits(&gradcam.0), bits(&kept));
     }
 
     /// The classifier is a 1×1 convolution behind the explained feature, so the gradient of the

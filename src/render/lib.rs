@@ -5,6 +5,7 @@
 //! throughout: what a style computes is what a PNG holds and what egui shows.
 
 mod canvas;
+mod frame;
 mod geometry;
 mod look;
 mod offscreen;

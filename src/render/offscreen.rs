@@ -61,8 +61,8 @@ struct Gpu {
 /// Larger pictures would not fit into memory beside everything else.
 const MAX_MEGAPIXELS: u64 = 400;
 
-/// Side of the parts of a large picture; every adapter can do this.
-const PART_PX: u32 = 4096;
+/// Side of the parts of a large picture: 100 MiB of canvas, and every adapter can do it.
+const PART_PX: u32 = 2048;
 
 impl OffscreenPainter {
     /// # Errors
@@ -139,8 +139,22 @@ impl MapPainter for OffscreenPainter {
 }
 
 impl Gpu {
+    /// The first adapter that gives a device, the best ones asked first.
     fn new(choice: AdapterChoice) -> Result<Self, RenderError> {
-        let adapter = find_adapter(choice)?;
+        let mut refusal = None;
+        for adapter in find_adapters(choice)? {
+            match Self::with_adapter(&adapter) {
+                Ok(gpu) => return Ok(gpu),
+                Err(error) => {
+                    log::warn!("{error}");
+                    refusal.get_or_insert(error);
+                }
+            }
+        }
+        Err(refusal.unwrap_or(RenderError::NoAdapter))
+    }
+
+    fn with_adapter(adapter: &wgpu::Adapter) -> Result<Self, RenderError> {
         let name = adapter.get_info().name;
         let limits = wgpu::Limits::default().using_resolution(adapter.limits());
         let request = adapter.request_device(&wgpu::DeviceDescriptor {
@@ -237,7 +251,8 @@ impl Gpu {
     }
 }
 
-fn find_adapter(choice: AdapterChoice) -> Result<wgpu::Adapter, RenderError> {
+/// Never empty; GPUs before software.
+fn find_adapters(choice: AdapterChoice) -> Result<Vec<wgpu::Adapter>, RenderError> {
     let instance = wgpu::Instance::new(wgpu::InstanceDescriptor::new_without_display_handle());
     let mut adapters = pollster::block_on(instance.enumerate_adapters(wgpu::Backends::PRIMARY));
     let software = |adapter: &wgpu::Adapter| adapter.get_info().device_type == wgpu::DeviceType::Cpu;
@@ -259,7 +274,8 @@ fn find_adapter(choice: AdapterChoice) -> Result<wgpu::Adapter, RenderError> {
             RenderError::NoSoftware
         }
     };
-    adapters.into_iter().min_by_key(rank).ok_or(missing)
+    adapters.sort_by_key(rank);
+    if adapters.is_empty() { Err(missing) } else { Ok(adapters) }
 }
 
 /// Windows of at most `side` × `side` that cover a picture.

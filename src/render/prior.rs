@@ -132,10 +132,7 @@ impl PriorTiles {
         let group = device.create_bind_group(&wgpu::BindGroupDescriptor {
             label: Some("prior"),
             layout: &self.pipeline.layout,
-            entries: &bindings([
-                uniform.as_entire_binding(),
-                wgpu::BindingResource::TextureView(&tile.view),
-            ]),
+            entries: &bindings([uniform.as_entire_binding(), wgpu::BindingResource::TextureView(&tile.view)]),
         });
         self.jobs.push(Job { group, targets: textures.targets.clone() });
         self.n_computed += 1;

@@ -35,14 +35,15 @@ pub struct UploadLimits {
 
 impl Default for UploadLimits {
     fn default() -> Self {
-        Self { per_frame: 48 << 20, resident: 768 << 20, prior_tiles_per_frame: 64 }
+        // 16 MiB are copied in well under a frame; more would be felt while panning.
+        Self { per_frame: 16 << 20, resident: 768 << 20, prior_tiles_per_frame: 64 }
     }
 }
 
 impl UploadLimits {
     /// For adapters without a GPU: a frame with three tiles of prior takes two cores about 30 ms.
     pub fn software() -> Self {
-        Self { prior_tiles_per_frame: 3, ..Self::default() }
+        Self { per_frame: 8 << 20, prior_tiles_per_frame: 3, ..Self::default() }
     }
 
     /// For pictures, which wait for everything.

@@ -200,7 +200,13 @@ impl Action {
         match self {
             Self::TrySample => now.sample,
             Self::Predict => now.scene && now.model,
-            Self::Export | Self::SavePicture | Self::Fit | Self::ZoomIn | Self::ZoomOut | Self::OneToOne | Self::Swipe => now.layers,
+            Self::Export
+            | Self::SavePicture
+            | Self::Fit
+            | Self::ZoomIn
+            | Self::ZoomOut
+            | Self::OneToOne
+            | Self::Swipe => now.layers,
             Self::ExportModel => now.model,
             Self::FitLayer | Self::RemoveLayer => now.layer,
             Self::NextBand | Self::PreviousBand => now.bands,

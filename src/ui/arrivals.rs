@@ -43,13 +43,7 @@ impl Shell {
     fn remember_scene(&mut self, scene: SceneId) {
         let Some(scene) = self.session.scene(scene) else { return };
         let path = scene.info.path.clone();
-        if path.is_absolute() && !path.starts_with(std::env::temp_dir()) {
-            self.saved.remember(&path);
-        } else if let Ok(path) = path.canonicalize()
-            && !path.starts_with(std::env::temp_dir())
-        {
-            self.saved.remember(&path);
-        }
+        self.saved.remember(&path);
     }
 
     fn job_ended(&mut self, title: &str, outcome: JobOutcome) {
@@ -75,10 +69,14 @@ impl Shell {
             self.toasts.push_with(notice, vec![ToastAction::Export]);
             return;
         }
-        let names: Vec<String> =
-            report.outputs.iter().filter_map(|path| Some(path.file_name()?.to_string_lossy().into_owned())).collect();
+        let name = first.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
+        let beside = match report.outputs.len() - 1 {
+            0 => String::new(),
+            1 => " and one file beside it".to_owned(),
+            n => format!(" and {n} files beside it"),
+        };
         self.saved.export_dir = Some(folder.clone());
-        let notice = Notice::info(format!("Written: {}", names.join(", ")));
+        let notice = Notice::info(format!("{name} written{beside}"));
         self.toasts.push_with(notice, vec![ToastAction::ShowFolder(folder)]);
     }
 

@@ -86,7 +86,10 @@ impl Purpose {
         match self {
             Self::OpenRaster => Some((
                 "Rasters",
-                &["tif", "tiff", "TIF", "TIFF", "vrt", "jp2", "JP2", "img", "hdr", "dat", "bil", "bsq", "bip", "png", "jpg", "jpeg", "nc", "h5", "hdf"],
+                &[
+                    "tif", "tiff", "TIF", "TIFF", "vrt", "jp2", "JP2", "img", "hdr", "dat", "bil", "bsq", "bip", "png",
+                    "jpg", "jpeg", "nc", "h5", "hdf",
+                ],
             )),
             Self::OpenModel => Some(("Models", &["pth", "pt", "safetensors"])),
             Self::OpenReferences | Self::SaveReferences => Some(("CSV", &["csv"])),
@@ -157,7 +160,8 @@ impl Dialogs {
         let unavailable = self.unavailable;
         let mut done = None;
         let frame = egui::Frame::popup(&ctx.global_style()).inner_margin(16);
-        let modal = Modal::new(Id::unique("path prompt")).frame(frame).show(ctx, |ui| done = prompt.ui(ui, unavailable));
+        let modal =
+            Modal::new(Id::unique("path prompt")).frame(frame).show(ctx, |ui| done = prompt.ui(ui, unavailable));
         let closed = modal.should_close();
         let purpose = prompt.ask.purpose;
         if closed || done.is_some() {

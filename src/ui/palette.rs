@@ -105,19 +105,37 @@ fn row(ui: &Ui, rect: egui::Rect, info: &ActionInfo) {
     let painter = ui.painter_at(rect);
     let left = rect.left_center();
     let body = FontId::proportional(theme::BODY);
-    painter.text(left + egui::vec2(18.0, 0.0), Align2::CENTER_CENTER, info.icon, theme::icon_font(theme::ICON), palette.weak);
+    painter.text(
+        left + egui::vec2(18.0, 0.0),
+        Align2::CENTER_CENTER,
+        info.icon,
+        theme::icon_font(theme::ICON),
+        palette.weak,
+    );
     let name = painter.text(left + egui::vec2(36.0, 0.0), Align2::LEFT_CENTER, info.text, body.clone(), palette.text);
-    let keys = painter.text(rect.right_center() - egui::vec2(10.0, 0.0), Align2::RIGHT_CENTER, info.keys(ui.ctx()), body.clone(), palette.weak);
-    let hint = egui::Rect::from_min_max(egui::pos2(name.right() + 12.0, rect.top()), egui::pos2(keys.left() - 12.0, rect.bottom()));
+    let keys = painter.text(
+        rect.right_center() - egui::vec2(10.0, 0.0),
+        Align2::RIGHT_CENTER,
+        info.keys(ui.ctx()),
+        body.clone(),
+        palette.weak,
+    );
+    let hint = egui::Rect::from_min_max(
+        egui::pos2(name.right() + 12.0, rect.top()),
+        egui::pos2(keys.left() - 12.0, rect.bottom()),
+    );
     let small = FontId::proportional(theme::SMALL);
-    ui.painter_at(hint).text(hint.left_center(), Align2::LEFT_CENTER, info.tooltip, small, palette.weak);
+    crate::widgets::text_in(ui, hint, info.tooltip, small, palette.weak);
 }
 
 /// Actions that make sense now and match, best first.
 fn search(query: &str, now: &Situation) -> Vec<&'static ActionInfo> {
     let possible = TABLE.iter().filter(|info| info.action.enabled(now) && info.action != Action::Palette);
-    let mut found: Vec<(i32, &ActionInfo)> =
-        possible.filter_map(|info| Some((score(query, info.text).or_else(|| score(query, info.tooltip).map(|s| s - 200))?, info))).collect();
+    let mut found: Vec<(i32, &ActionInfo)> = possible
+        .filter_map(|info| {
+            Some((score(query, info.text).or_else(|| score(query, info.tooltip).map(|s| s - 200))?, info))
+        })
+        .collect();
     found.sort_by_key(|(score, _)| -score);
     found.into_iter().map(|(_, info)| info).collect()
 }
@@ -133,8 +151,15 @@ fn score(query: &str, text: &str) -> Option<i32> {
         let start = |i: usize| i == 0 || !text[i - 1].is_alphanumeric();
         let rest = || (at..text.len()).filter(|&i| text[i] == wanted);
         let next = previous.map(|p: usize| p + 1);
-        let found = rest().find(|&i| Some(i) == next).or_else(|| rest().find(|&i| start(i))).or_else(|| rest().next())?;
-        total += if Some(found) == next { 12 } else if start(found) { 10 } else { 1 } - (found - at).min(6) as i32 / 2;
+        let found =
+            rest().find(|&i| Some(i) == next).or_else(|| rest().find(|&i| start(i))).or_else(|| rest().next())?;
+        total += if Some(found) == next {
+            12
+        } else if start(found) {
+            10
+        } else {
+            1
+        } - (found - at).min(6) as i32 / 2;
         previous = Some(found);
         at = found + 1;
     }

@@ -189,11 +189,15 @@ impl Shell {
         self.dispatch(Command::OpenModel { path: sample.model });
     }
 
-    /// Esc stops the oldest job, where nothing else wanted the key.
+    /// Esc stops the oldest job, else ends the swipe, where nothing else wanted the key.
     pub(crate) fn stop_job_on_escape(&mut self, ctx: &egui::Context) {
         let free = !self.dialogs.prompting() && !ctx.text_edit_focused() && !ctx.any_popup_open();
         if free && ctx.input_mut(|input| input.consume_key(egui::Modifiers::NONE, egui::Key::Escape)) {
-            self.stop_job();
+            if self.session.jobs().is_empty() {
+                self.map.swipe = None;
+            } else {
+                self.stop_job();
+            }
         }
     }
 
@@ -207,7 +211,8 @@ impl Shell {
         let Some(layer) = self.meant_layer().and_then(|id| self.session.layer(id)).cloned() else { return };
         let Some(scene) = self.session.scene(layer.source.scene()) else { return };
         let n = scene.info.n_bands() as isize;
-        let stretch = |band: usize, method| Stretch::from_statistics(scene.info.bands[band].statistics.as_ref(), method);
+        let stretch =
+            |band: usize, method| Stretch::from_statistics(scene.info.bands[band].statistics.as_ref(), method);
         let stepped = |band: usize| (band as isize + step).rem_euclid(n) as usize;
         let mut style = layer.style.clone();
         let (method, missing) = match &mut style {

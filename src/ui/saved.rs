@@ -60,9 +60,15 @@ impl Saved {
         eframe::set_value(storage, KEY, self);
     }
 
+    /// Puts a file at the head of the recent ones. Results in the temporary folder are gone with
+    /// the session and are left out; names that are no files (addresses) stay as they are.
     pub(crate) fn remember(&mut self, path: &Path) {
-        self.recent.retain(|known| known != path);
-        self.recent.insert(0, path.to_owned());
+        let path = path.canonicalize().unwrap_or_else(|_| path.to_owned());
+        if path.starts_with(std::env::temp_dir()) {
+            return;
+        }
+        self.recent.retain(|known| *known != path);
+        self.recent.insert(0, path);
         self.recent.truncate(MAX_RECENT);
     }
 }

@@ -231,7 +231,8 @@ impl eframe::App for Shell {
             self.answered(answer);
         }
         self.predict_if_ready();
-        let dropped: Vec<PathBuf> = ctx.input(|input| input.raw.dropped_files.iter().map(|file| file.path().to_owned()).collect());
+        let dropped: Vec<PathBuf> =
+            ctx.input(|input| input.raw.dropped_files.iter().map(|file| file.path().to_owned()).collect());
         dropped.iter().for_each(|path| self.open(path));
     }
 

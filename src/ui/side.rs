@@ -10,14 +10,19 @@ use crate::{icons, panels, theme, widgets};
 
 pub(crate) fn side_ui(ui: &mut Ui, shell: &mut Shell, now: &Situation, wishes: &mut Wishes) {
     let palette = theme::of(ui);
-    let inside = Frame::new().fill(palette.panel).inner_margin(Margin { left: 10, right: 10, top: 4, bottom: 8 });
+    let inside = Frame::new().fill(palette.panel).inner_margin(Margin { left: 10, right: 4, top: 4, bottom: 8 });
     if shell.saved.workspace != Workspace::Export && now.layers {
         let height = ui.available_height();
-        let panel = Panel::bottom("inspector").default_size((0.48 * height).round()).min_size(120.0).max_size(height - 120.0);
+        let panel =
+            Panel::bottom("inspector").default_size((0.48 * height).round()).min_size(120.0).max_size(height - 120.0);
         panel.frame(inside).show(ui, |ui| inspector(ui, shell, wishes));
     }
     egui::CentralPanel::default().frame(inside).show(ui, |ui| {
-        ScrollArea::vertical().id_salt("side scroll").auto_shrink(false).show(ui, |ui| contents(ui, shell, now, wishes));
+        ScrollArea::vertical()
+            .id_salt("side scroll")
+            .auto_shrink(false)
+            .content_margin(Margin { right: 8, ..Margin::ZERO })
+            .show(ui, |ui| contents(ui, shell, now, wishes));
     });
 }
 
@@ -30,33 +35,32 @@ fn contents(ui: &mut Ui, shell: &mut Shell, now: &Situation, wishes: &mut Wishes
         Workspace::Explain => {
             let target = panels::target_scene(&shell.session, shell.map.chosen);
             panels::model_ui(ui, &shell.session, &mut shell.model, target, now, wishes);
-            panels::references_ui(ui, &shell.session, &mut shell.references, &shell.inspector, now, wishes);
             panels::layers_ui(ui, &shell.session, &mut shell.layers, &mut shell.map.chosen, &view, wishes);
+            panels::references_ui(ui, &shell.session, &mut shell.references, &shell.inspector, now, wishes);
         }
         Workspace::Export => {
-            let mut open = true;
             let folder = shell.export_folder();
-            widgets::section(ui, "Export", &mut open, |_| {}, |ui| {
-                panels::export_ui(ui, &shell.session, &mut shell.export, &view, &folder, wishes);
-            });
+            widgets::header(ui, "Export", |_| {});
+            panels::export_ui(ui, &shell.session, &mut shell.export, &view, &folder, wishes);
         }
     }
 }
 
 fn inspector(ui: &mut Ui, shell: &mut Shell, wishes: &mut Wishes) {
-    let mut open = true;
     let pins = !shell.inspector.pins.is_empty();
     let mut clear = false;
-    let header = |ui: &mut Ui| {
+    widgets::header(ui, "Inspector", |ui| {
         if pins {
             clear = widgets::icon_button(ui, icons::TRASH, Action::ClearPins.info().text, false).clicked();
         }
-    };
-    widgets::section(ui, "Inspector", &mut open, header, |ui| {
-        ScrollArea::vertical().id_salt("inspector scroll").auto_shrink(false).show(ui, |ui| {
+    });
+    ScrollArea::vertical()
+        .id_salt("inspector scroll")
+        .auto_shrink(false)
+        .content_margin(Margin { right: 8, ..Margin::ZERO })
+        .show(ui, |ui| {
             panels::inspector_ui(ui, &shell.session, &mut shell.inspector, wishes);
         });
-    });
     if clear {
         wishes.actions.push(Action::ClearPins);
     }

@@ -7,7 +7,10 @@ use std::sync::Arc;
 
 use egui::epaint::Shadow;
 use egui::style::WidgetVisuals;
-use egui::{Color32, CornerRadius, FontData, FontDefinitions, FontFamily, FontId, Margin, Stroke, TextStyle, Theme, Ui, Vec2, Visuals};
+use egui::{
+    Color32, CornerRadius, FontData, FontDefinitions, FontFamily, FontId, Margin, Stroke, TextStyle, Theme, Ui, Vec2,
+    Visuals,
+};
 use nunatak_domain::class::Rgb;
 
 /// The grid unit in points.
@@ -111,7 +114,7 @@ static LIGHT: Palette = Palette {
     accent_fill: rgb(15, 108, 168),
     on_accent: gray(255),
     info: rgb(10, 100, 160),
-    warning: rgb(150, 92, 0),
+    warning: rgb(140, 84, 0),
     error: rgb(184, 36, 28),
     good: rgb(22, 120, 46),
     float: Color32::from_rgba_premultiplied(240, 240, 240, 240),
@@ -258,6 +261,8 @@ fn visuals(theme: Theme) -> Visuals {
     let pressed = if dark { gray(78) } else { gray(196) };
     visuals.widgets.noninteractive = widget(p.panel, p.line, p.text);
     visuals.widgets.inactive = widget(p.button, Color32::TRANSPARENT, p.text);
+    // Boxes to tick and rails of sliders: more contrast than a button needs.
+    visuals.widgets.inactive.bg_fill = if dark { gray(84) } else { gray(186) };
     visuals.widgets.hovered = widget(raised, Color32::TRANSPARENT, p.strong);
     visuals.widgets.active = widget(pressed, p.accent, p.strong);
     visuals.widgets.open = widget(raised, Color32::TRANSPARENT, p.strong);
@@ -284,7 +289,15 @@ mod tests {
     #[test]
     fn text_reads_on_its_ground() {
         for palette in [&DARK, &LIGHT] {
-            for text in [palette.text, palette.weak, palette.strong, palette.accent, palette.warning, palette.error, palette.good] {
+            for text in [
+                palette.text,
+                palette.weak,
+                palette.strong,
+                palette.accent,
+                palette.warning,
+                palette.error,
+                palette.good,
+            ] {
                 for ground in [palette.panel, palette.bar, palette.well] {
                     assert!(contrast(text, ground) >= 4.5, "{text:?} on {ground:?}: {:.1}", contrast(text, ground));
                 }

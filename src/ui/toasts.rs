@@ -21,8 +21,10 @@ pub(crate) enum ToastAction {
 struct Toast {
     notice: Notice,
     actions: Vec<ToastAction>,
-    /// Seconds that are left; `None` stays.
-    left_secs: Option<f32>,
+    /// How long it stays after the pointer left it; `None` until it is dismissed.
+    stays_secs: Option<f64>,
+    /// Time of the window's clock from which that counts.
+    since: Option<f64>,
     details_open: bool,
     id: u64,
 }
@@ -41,14 +43,14 @@ impl Toasts {
     pub(crate) fn push_with(&mut self, notice: Notice, actions: Vec<ToastAction>) {
         // The same sentence twice is one toast.
         self.toasts.retain(|toast| toast.notice != notice);
-        let left_secs = match notice.level {
+        let stays_secs = match notice.level {
             Level::Info if actions.is_empty() => Some(4.0),
             Level::Info => Some(12.0),
             Level::Warning => Some(16.0),
             Level::Error => None,
         };
         self.next_id += 1;
-        self.toasts.push(Toast { notice, actions, left_secs, details_open: false, id: self.next_id });
+        self.toasts.push(Toast { notice, actions, stays_secs, since: None, details_open: false, id: self.next_id });
     }
 
     #[cfg(test)]
@@ -67,7 +69,7 @@ impl Toasts {
         let mut bottom = rect.bottom() - theme::FLOAT;
         let hidden = self.toasts.len().saturating_sub(MAX_SHOWN);
         let mut gone = Vec::new();
-        let dt = ctx.input(|input| input.stable_dt).min(0.1);
+        let now = ctx.input(|input| input.time);
         for toast in self.toasts.iter_mut().skip(hidden).rev() {
             let area = egui::Area::new(Id::unique(("toast", toast.id)))
                 .order(Order::Foreground)
@@ -80,13 +82,14 @@ impl Toasts {
             if shown.inner {
                 gone.push(toast.id);
             }
-            if let Some(left) = &mut toast.left_secs {
-                if !response.contains_pointer() && !toast.details_open {
-                    *left -= dt;
-                }
-                ctx.request_repaint_after(std::time::Duration::from_millis(200));
-                if *left <= 0.0 {
+            let read = response.contains_pointer() || toast.details_open;
+            let since = if read { now } else { *toast.since.get_or_insert(now) };
+            toast.since = Some(since);
+            if let Some(stays) = toast.stays_secs {
+                if now - since >= stays {
                     gone.push(toast.id);
+                } else {
+                    ctx.request_repaint_after(std::time::Duration::from_secs_f64(since + stays - now));
                 }
             }
         }
@@ -113,9 +116,11 @@ fn toast_ui(ui: &mut Ui, toast: &mut Toast, pressed: &mut Option<ToastAction>) -
                 ui.label(egui::RichText::new(icon).font(theme::icon_font(18.0)).color(color));
             });
             ui.vertical(|ui| {
-                ui.set_width(theme::TOAST - 76.0);
+                ui.set_width(theme::TOAST - 68.0);
                 ui.add_space(4.0);
-                ui.add(egui::Label::new(egui::RichText::new(sentence(&toast.notice.text)).color(palette.strong)).wrap());
+                ui.add(
+                    egui::Label::new(egui::RichText::new(sentence(&toast.notice.text)).color(palette.strong)).wrap(),
+                );
                 if !toast.notice.next_step.is_empty() {
                     ui.add(egui::Label::new(egui::RichText::new(&toast.notice.next_step).color(palette.text)).wrap());
                 }
@@ -170,7 +175,7 @@ fn details(ui: &mut Ui, text: &str) {
 }
 
 /// Errors come in lower case without a full stop; on screen they are sentences.
-fn sentence(text: &str) -> String {
+pub(crate) fn sentence(text: &str) -> String {
     let mut chars = text.chars();
     let Some(first) = chars.next() else { return String::new() };
     let word = text.split_whitespace().next().unwrap_or_default();

@@ -16,7 +16,7 @@ use nunatak_ml::explain::{ExplainOptions, ExplainReport, ExplainSinks};
 use nunatak_ml::{Engine, LoadedModel};
 
 use super::predict::{counted, open_both};
-use super::{Compute, Done, Facts, io_error, ml_error, recipe, seconds, unless_cancelled};
+use super::{Compute, Done, Facts, Part, io_error, ml_error, recipe, seconds, unless_cancelled};
 use crate::command::Command;
 
 pub(crate) fn run(
@@ -102,10 +102,12 @@ pub(super) fn explain_files(
         attention: Some(&mut attention),
         gradcam: Some(&mut gradcam),
     };
-    let report = nunatak_ml::explain::explain(engine, model, source, sinks, options, monitor).map_err(ml_error)?;
+    let computing = Part::computing(monitor);
+    let report = nunatak_ml::explain::explain(engine, model, source, sinks, options, &computing).map_err(ml_error)?;
+    let finishing = Part::finishing(monitor);
     let mut outputs = Vec::new();
     for sink in class.into_iter().chain([attention, gradcam]) {
-        outputs.extend(sink.finish(monitor).map_err(io_error)?);
+        outputs.extend(sink.finish(&finishing).map_err(io_error)?);
     }
     Ok((outputs, report))
 }

@@ -21,6 +21,12 @@ pub(crate) fn scene(path: &Path, monitor: &dyn Monitor) -> Result<Done, JobError
 pub(super) fn described(path: &Path, monitor: &dyn Monitor) -> Result<SceneInfo, JobError> {
     let mut info = nunatak_io::describe(path).map_err(io_error)?;
     monitor.check()?;
+    if info.bands.is_empty() || info.width == 0 || info.height == 0 {
+        // The reason, for example that one of its subdatasets must be opened instead.
+        nunatak_io::open(path).map_err(io_error)?;
+        let text = format!("there is nothing to show: {}", path.display());
+        return Err(Notice::error(text).into());
+    }
     if !info.categorical() {
         // The style's bands do not depend on statistics.
         let mut bands = nunatak_domain::style::Style::initial(&info).bands();
@@ -33,7 +39,7 @@ pub(super) fn described(path: &Path, monitor: &dyn Monitor) -> Result<SceneInfo,
 
 pub(crate) fn info(path: &Path, statistics: bool, monitor: &dyn Monitor) -> Result<Done, JobError> {
     let mut info = nunatak_io::describe(path).map_err(io_error)?;
-    if statistics {
+    if statistics && !info.bands.is_empty() {
         let mut source = nunatak_io::open(path).map_err(io_error)?;
         monitor.check()?;
         let found = nunatak_io::statistics(&mut source, Sampling::default());

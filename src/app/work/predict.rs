@@ -19,7 +19,7 @@ use nunatak_ml::{Engine, LoadedModel};
 use serde_json::{Value, json};
 
 use super::open::sampled;
-use super::{Compute, Done, Facts, io_error, ml_error, recipe, seconds, unless_cancelled};
+use super::{Compute, Done, Facts, Part, io_error, ml_error, recipe, seconds, unless_cancelled};
 use crate::command::Command;
 
 pub(crate) fn run(
@@ -101,9 +101,10 @@ pub(super) fn predict_files(
         done,
         on_window: None,
     };
-    let mut report =
-        nunatak_ml::predict::predict(engine, model, source, sinks.borrowed(), options, monitor).map_err(ml_error)?;
-    let outputs = sinks.finish(config.cog, monitor)?;
+    let computing = Part::computing(monitor);
+    let report = nunatak_ml::predict::predict(engine, model, source, sinks.borrowed(), options, &computing);
+    let mut report = report.map_err(ml_error)?;
+    let outputs = sinks.finish(config.cog, &Part::finishing(monitor))?;
     if report.n_skipped > 0 {
         recount(&config.out, &mut report, monitor)?;
     }
@@ -169,7 +170,6 @@ impl Sinks {
     }
 
     fn finish(self, cog: bool, monitor: &dyn Monitor) -> Result<Vec<std::path::PathBuf>, JobError> {
-        monitor.progress(1.0, "overviews");
         // The class map comes last: where it is, the rest is.
         let mut outputs = Vec::new();
         for sink in [self.probabilities, self.margin, self.entropy].into_iter().flatten() {

@@ -9,12 +9,12 @@ use nunatak_domain::layer::LayerRole;
 use nunatak_domain::raster::RasterSource;
 use nunatak_domain::scene::SceneInfo;
 use nunatak_domain::style::{Stretch, StretchMethod, Style};
-use nunatak_jobs::{Cancelled, JobError, Monitor};
+use nunatak_jobs::{JobError, Monitor};
 use nunatak_ml::explain::ExplainOptions;
 
 use super::explain::{Files, explain_files, target_class};
 use super::predict::{counted, open_both, predict_files};
-use super::{Compute, Done, Facts, io_error, recipe, seconds, unless_cancelled};
+use super::{Compute, Done, Facts, Part, io_error, recipe, seconds, unless_cancelled};
 use crate::command::Command;
 use crate::event::JobReport;
 use crate::layers::NewLayer;
@@ -114,29 +114,5 @@ impl Look {
         };
         let visible = self.role == LayerRole::ClassMap;
         Ok((info, NewLayer { name: self.name, style, role: self.role, visible, opacity: 1.0 }))
-    }
-}
-
-/// A monitor for a part of a job.
-struct Part<'a> {
-    monitor: &'a dyn Monitor,
-    from: f32,
-    to: f32,
-    what: &'a str,
-}
-
-impl Monitor for Part<'_> {
-    fn progress(&self, done: f32, note: &str) {
-        let done = self.from + (self.to - self.from) * done.clamp(0.0, 1.0);
-        let note = if note.is_empty() { self.what.to_owned() } else { format!("{}, {note}", self.what) };
-        self.monitor.progress(done, &note);
-    }
-
-    fn warn(&self, notice: nunatak_domain::notice::Notice) {
-        self.monitor.warn(notice);
-    }
-
-    fn check(&self) -> Result<(), Cancelled> {
-        self.monitor.check()
     }
 }

@@ -17,11 +17,12 @@ use rayon::prelude::*;
 use serde_json::{Value, json};
 
 use super::open::sampled;
-use super::{Done, Facts, io_error, recipe, seconds, unless_cancelled};
+use super::{Done, Facts, Part, io_error, recipe, seconds, unless_cancelled};
 use crate::command::Command;
+use crate::references::normalised;
 
 /// Bytes of pixels in one strip; two are in memory at once.
-const STRIP_BYTES: usize = 128 << 20;
+const STRIP_BYTES: usize = 64 << 20;
 
 /// Strips begin and end at multiples of the outputs' blocks.
 const BLOCK_ROWS: usize = 256;
@@ -35,9 +36,15 @@ pub(crate) fn run(config: &PriorConfig, command: &Command, monitor: &dyn Monitor
     for remark in set.remarks() {
         monitor.warn(Notice::warning(remark));
     }
-    let prior = Prior::new(&set).map_err(|error| Notice::error(format!("{error}: {}", config.references.display())))?;
+    let physical =
+        Prior::new(&set).map_err(|error| Notice::error(format!("{error}: {}", config.references.display())))?;
     let mut source = nunatak_io::open(&config.raster).map_err(io_error)?;
-    let bands = bands_for(&prior, source.info(), config.bands.as_deref(), monitor)?;
+    let bands = bands_for(&physical, source.info(), config.bands.as_deref(), monitor)?;
+    let chosen = SceneInfo {
+        bands: bands.iter().map(|&band| source.info().bands[band].clone()).collect(),
+        ..source.info().clone()
+    };
+    let prior = normalised(&physical, &chosen.physical()).unwrap_or(physical);
     if let Some(notice) = scale_notice(&set, &mut source, &bands, monitor)? {
         monitor.warn(notice);
     }
@@ -54,12 +61,13 @@ pub(crate) fn run(config: &PriorConfig, command: &Command, monitor: &dyn Monitor
     };
     let mut classes = config.classes.as_ref().map(class_map).transpose()?;
 
-    let walk = Walk { prior: &prior, bands: &bands, monitor, mode: config.mode };
+    let walk = Walk { prior: &prior, bands: &bands, monitor: &Part::computing(monitor), mode: config.mode };
     let result = walk.all(&mut source, &mut similarity, classes.as_mut());
     let tally = unless_cancelled(monitor, result)?;
-    let mut outputs = similarity.finish(monitor).map_err(io_error)?;
+    let finishing = Part::finishing(monitor);
+    let mut outputs = similarity.finish(&finishing).map_err(io_error)?;
     if let Some(sink) = classes {
-        outputs.extend(sink.finish(monitor).map_err(io_error)?);
+        outputs.extend(sink.finish(&finishing).map_err(io_error)?);
     }
     let facts = Facts::default()
         .with("thresholds", thresholds(&set, &prior))
@@ -116,7 +124,9 @@ fn scale_notice(
     let median = |found: &Option<_>| {
         found.as_ref().map_or(f64::NAN, |found: &nunatak_domain::scene::BandStatistics| found.percentile(50.0))
     };
-    let pixels: Vec<f64> = statistics.iter().map(median).collect();
+    let info = source.info();
+    let physical = |(&band, value): (&usize, f64)| value * info.bands[band].scale + info.bands[band].offset;
+    let pixels: Vec<f64> = bands.iter().zip(statistics.iter().map(median)).map(physical).collect();
     let Some(text) = set.scale_mismatch(&pixels) else { return Ok(None) };
     let middle = |mut values: Vec<f64>| {
         values.retain(|value| value.is_finite());

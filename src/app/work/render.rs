@@ -21,6 +21,7 @@ use crate::frame::Stage;
 use crate::layers::{Layers, NewLayer, check_style};
 use crate::placement::Atlas;
 use crate::reader::{Answer, Reader, TileRequest};
+use crate::references::References;
 use crate::session::SharedPainter;
 use crate::tiles::TileStore;
 
@@ -93,6 +94,8 @@ struct Table {
     atlas: Atlas,
     tiles: TileStore,
     reader: Reader,
+    /// None: a picture shows rasters only.
+    references: References,
     notices: Vec<Notice>,
 }
 
@@ -113,7 +116,14 @@ impl Table {
         let mut atlas = Atlas::default();
         let (notices, _) = atlas.update(layers.all(), layers.scenes());
         notices.iter().for_each(|notice| monitor.warn(notice.clone()));
-        Ok(Self { layers, atlas, tiles: TileStore::new(CACHE_BYTES), reader: Reader::default(), notices })
+        Ok(Self {
+            layers,
+            atlas,
+            tiles: TileStore::new(CACHE_BYTES),
+            reader: Reader::default(),
+            references: References::default(),
+            notices,
+        })
     }
 
     fn view(&self, config: &RenderConfig) -> Result<MapView, JobError> {
@@ -152,7 +162,7 @@ impl Table {
                 layers: &self.layers,
                 atlas: &self.atlas,
                 tiles: &self.tiles,
-                prior: None,
+                references: &self.references,
                 coarse_first: false,
             };
             let frame = stage.frame(view, None);
@@ -168,14 +178,15 @@ impl Table {
     }
 
     fn load(&mut self, key: TileKey) -> Result<(), JobError> {
-        let Some(request) = self.request(key) else {
+        let Some(mut request) = self.request(key) else {
             self.tiles.fail(key);
             return Ok(());
         };
+        request.exact = true;
         match self.reader.tile(&request) {
             Ok(Answer::Tile { pixels, mesh, .. }) => {
-                if let Some(pixels) = pixels {
-                    self.tiles.insert_pixels(key, pixels);
+                if let Some((pixels, quality)) = pixels {
+                    self.tiles.insert_pixels(key, pixels, quality);
                 }
                 if let Some(mesh) = mesh {
                     self.tiles.insert_mesh(key.scene, key.tile, mesh);

@@ -3,6 +3,8 @@
 mod reference;
 mod sf_cnm;
 mod sf_cnm_blocks;
+#[cfg(test)]
+mod sf_cnm_tests;
 
 pub use reference::{ReferenceSet, SpectralReference};
 pub use sf_cnm::{DistanceRange, Prior, PriorError, PriorPixels};

@@ -4,19 +4,16 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use nunatak_domain::class::{Class, ClassId, ClassScheme, Rgb};
 use nunatak_domain::geo::{Gcp, GeoPos, GeoTransform, Georeference, PixelPos};
 use nunatak_domain::grid::PixelRect;
-use nunatak_domain::job::ConvertConfig;
-use nunatak_domain::notice::Notice;
 use nunatak_domain::raster::{Raster, RasterSink, RasterSource};
 use nunatak_domain::recipe::Recipe;
 use nunatak_domain::scene::DataType;
 use nunatak_io::atomic::write_text;
-use nunatak_io::{GeoTiffConfig, GeoTiffSink, class_scheme, convert, describe, open, read_qml, read_recipe};
-use nunatak_jobs::{Cancelled, Monitor, Silent};
+use nunatak_io::{GeoTiffConfig, GeoTiffSink, class_scheme, open, read_qml, read_recipe};
+use nunatak_jobs::Silent;
 
 const TRANSFORM: GeoTransform = GeoTransform([500_000.0, 10.0, 0.0, 7_000_000.0, 0.0, -10.0]);
 
@@ -192,6 +189,19 @@ fn an_interrupted_file_goes_on_where_it_stopped() {
 }
 
 #[test]
+fn a_style_of_somebody_else_stays() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("class.tif");
+    write_text(folder.path().join("class.qml"), "mine", false).unwrap();
+    let mut sink = GeoTiffSink::create(config(&path, 64, 64)).unwrap();
+    sink.write(0, 0, &window(PixelRect::whole(64, 64), class_at)).unwrap();
+
+    sink.finish(&Silent).unwrap();
+
+    assert_eq!(fs::read_to_string(folder.path().join("class.qml")).unwrap(), "mine");
+}
+
+#[test]
 fn another_recipe_starts_afresh() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("class.tif");
@@ -252,20 +262,50 @@ fn float_layers_keep_values_rotation_and_control_points() {
     }
 }
 
-/// Runs this test binary again with files limited to `kilobytes`; `dies` keeps the signal that kills.
+/// Runs one test of this binary again as a process of its own, with `folder` in `variable`;
+/// `before` is what the shell does first.
 #[cfg(target_os = "linux")]
-fn with_small_disk(test: &str, kilobytes: usize, dies: bool, folder: &Path) -> bool {
-    let trap = if dies { "" } else { "trap '' XFSZ; " };
-    // bash counts the limit in KiB, dash in blocks of 512.
-    let script = format!("{trap}ulimit -f {kilobytes}; exec \"$0\" --exact {test}");
+fn in_a_process(test: &str, before: &str, variable: &str, folder: &Path) -> bool {
     let status = std::process::Command::new("bash")
-        .args(["-c", &script])
+        .args(["-c", &format!("{before} exec \"$0\" --exact {test}")])
         .arg(std::env::current_exe().unwrap())
-        .env("NUNATAK_SMALL_DISK", folder)
+        .env(variable, folder)
         .stdout(std::process::Stdio::null())
         .stderr(std::process::Stdio::null())
         .status();
     status.unwrap().success()
+}
+
+/// The inside of the test below: dies after 45 windows, of which 40 are flushed.
+#[test]
+fn until_it_dies() {
+    let Some(folder) = std::env::var_os("NUNATAK_DIES").map(PathBuf::from) else { return };
+    let mut sink = GeoTiffSink::resume_or_create(config(&folder.join("class.tif"), 1000, 1000)).unwrap();
+    let left: Vec<_> = PixelRect::tiles(1000, 1000, 100).filter(|rect| !sink.has(*rect)).collect();
+    for (index, rect) in left.into_iter().enumerate() {
+        if index == 45 {
+            std::process::abort();
+        }
+        sink.write(rect.col, rect.row, &window(rect, class_at)).unwrap();
+        if index % 20 == 19 {
+            sink.flush().unwrap();
+        }
+    }
+    sink.finish(&Silent).unwrap();
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_killed_process_loses_no_flushed_window() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = || in_a_process("until_it_dies", "ulimit -c 0;", "NUNATAK_DIES", folder.path());
+
+    let finished = [run(), run(), run()];
+
+    assert_eq!(finished, [false, false, true]);
+    let mut source = open(&folder.path().join("class.tif")).unwrap();
+    assert_same(&source.read_window(PixelRect::whole(1000, 1000), &[0]).unwrap(), class_at);
+    assert_eq!(names(folder.path()), ["class.qml", "class.tif", "class.tif.aux.xml"]);
 }
 
 fn noise(col: usize, row: usize) -> f32 {
@@ -293,10 +333,13 @@ fn a_full_disk_or_a_kill_leaves_the_old_file() {
     let path = folder.path().join("class.tif");
     write_text(&path, "old", false).unwrap();
 
-    let noticed = with_small_disk("on_a_small_disk", 200, false, folder.path());
+    // Ignoring the signal of the limit makes it an error of writing; bash counts in KiB.
+    let limit = "ulimit -f 200;";
+    let run = |before: &str| in_a_process("on_a_small_disk", before, "NUNATAK_SMALL_DISK", folder.path());
+    let noticed = run(&format!("trap '' XFSZ; {limit}"));
     assert!(noticed, "a full disk is an error");
     assert_eq!(names(folder.path()), ["class.tif"]);
-    let survived = with_small_disk("on_a_small_disk", 200, true, folder.path());
+    let survived = run(&format!("ulimit -c 0; {limit}"));
     assert!(!survived, "the signal kills");
 
     assert_eq!(fs::read_to_string(&path).unwrap(), "old");
@@ -304,99 +347,4 @@ fn a_full_disk_or_a_kill_leaves_the_old_file() {
     sink.write(0, 0, &window(PixelRect::whole(64, 64), class_at)).unwrap();
     sink.finish(&Silent).unwrap();
     assert_eq!(names(folder.path()), ["class.qml", "class.tif", "class.tif.aux.xml"]);
-}
-
-struct CancelAfter(AtomicUsize);
-
-impl Monitor for CancelAfter {
-    fn progress(&self, _done: f32, _note: &str) {}
-
-    fn warn(&self, _notice: Notice) {}
-
-    fn check(&self) -> Result<(), Cancelled> {
-        let left = self.0.load(Ordering::Relaxed);
-        self.0.store(left.saturating_sub(1), Ordering::Relaxed);
-        if left == 0 { Err(Cancelled) } else { Ok(()) }
-    }
-}
-
-fn multiband(path: &Path) {
-    let layer = GeoTiffConfig {
-        bands: ["blue", "green", "red", "nir"].map(str::to_owned).to_vec(),
-        data_type: DataType::UInt16,
-        nodata: Some(0.0),
-        classes: None,
-        ..config(path, 1200, 700)
-    };
-    let mut sink = GeoTiffSink::create(layer).unwrap();
-    let data = (0..4 * 1200 * 700).map(|i| if i % 97 == 0 { f32::NAN } else { (i % 60_000 + 1) as f32 }).collect();
-    sink.write(0, 0, &Raster::new(4, 1200, 700, data)).unwrap();
-    sink.finish(&Silent).unwrap();
-    let options = gdal::DatasetOptions { open_flags: gdal::GdalOpenFlags::GDAL_OF_UPDATE, ..Default::default() };
-    let dataset = gdal::Dataset::open_ex(path, options).unwrap();
-    let mut band = dataset.rasterband(3).unwrap();
-    band.set_scale(0.0001).unwrap();
-    band.set_offset(-0.1).unwrap();
-    gdal::Metadata::set_metadata_item(&mut band, "wavelength", "664.6", "").unwrap();
-    gdal::Metadata::set_metadata_item(&mut band, "wavelength_units", "Nanometers", "").unwrap();
-    drop(band);
-    dataset.close().unwrap();
-}
-
-#[test]
-fn a_copy_of_some_bands_keeps_what_is_known_of_them() {
-    let folder = tempfile::tempdir().unwrap();
-    let (raster, out) = (folder.path().join("in.tif"), folder.path().join("out.tif"));
-    multiband(&raster);
-    let before = describe(&raster).unwrap();
-    for cog in [false, true] {
-        let config =
-            ConvertConfig { raster: raster.clone(), out: out.clone(), cog, bands: Some(vec![3, 2]), overwrite: cog };
-
-        let report = convert(&config, &Silent, &recipe("convert")).unwrap();
-
-        let info = describe(&out).unwrap();
-        assert_eq!((report.n_bands, info.n_bands()), (2, 2));
-        assert_eq!((info.bands[0].name.as_str(), info.bands[1].name.as_str()), ("nir", "red"));
-        assert_eq!(info.bands[1].wavelength_nm, Some(664.6));
-        assert_eq!((info.bands[1].scale, info.bands[1].offset), (0.0001, -0.1));
-        assert_eq!((info.bands[1].data_type, info.bands[1].nodata), (DataType::UInt16, Some(0.0)));
-        assert_eq!((&info.crs, &info.georeference), (&before.crs, &before.georeference));
-        assert!(!info.overviews.is_empty());
-        assert_eq!(read_recipe(&out).unwrap(), Some(recipe("convert")));
-        let rect = PixelRect::new(1000, 600, 100, 100);
-        let copied = open(&out).unwrap().read_window(rect, &[0, 1]).unwrap();
-        let original = open(&raster).unwrap().read_window(rect, &[3, 2]).unwrap();
-        assert!(copied.data.iter().zip(&original.data).all(|(a, b)| a == b || a.is_nan() && b.is_nan()));
-    }
-}
-
-#[test]
-fn a_cancelled_copy_leaves_nothing() {
-    let folder = tempfile::tempdir().unwrap();
-    let raster = folder.path().join("in.tif");
-    multiband(&raster);
-    let before = names(folder.path());
-    let out = folder.path().join("out.tif");
-    let config = ConvertConfig { raster, out, cog: false, bands: None, overwrite: false };
-
-    let error = convert(&config, &CancelAfter(AtomicUsize::new(3)), &recipe("convert")).unwrap_err();
-
-    assert_eq!(error.to_string(), "cancelled");
-    assert_eq!(names(folder.path()), before);
-}
-
-#[test]
-fn impossible_copies_are_refused_with_a_sentence() {
-    let folder = tempfile::tempdir().unwrap();
-    let raster = folder.path().join("in.tif");
-    multiband(&raster);
-    let refuse = |out: &str, bands: Option<Vec<usize>>| {
-        let config = ConvertConfig { raster: raster.clone(), out: out.into(), cog: false, bands, overwrite: false };
-        convert(&config, &Silent, &recipe("convert")).unwrap_err().to_string()
-    };
-
-    assert_eq!(refuse("x.bmp", None), "cannot write this raster format: choose .tif, .png or .jpg: x.bmp");
-    assert!(refuse("x.jpg", None).starts_with("JPEG holds 1 or 3 bands of uint8, not 4 of uint16"));
-    assert!(refuse("x.tif", Some(vec![9])).starts_with("there is no band 10: the raster has 4"));
 }

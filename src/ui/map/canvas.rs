@@ -24,7 +24,14 @@ pub(crate) struct PinMark {
 
 /// Draws the map into `rect` and takes what happens there. Without `gpu` everything but the
 /// pixels is drawn, as in tests. Returns whether the cursor is on the map.
-pub(crate) fn map_ui(ui: &mut Ui, rect: Rect, session: &mut Session, state: &mut MapState, pins: &[PinMark], gpu: bool) -> bool {
+pub(crate) fn map_ui(
+    ui: &mut Ui,
+    rect: Rect,
+    session: &mut Session,
+    state: &mut MapState,
+    pins: &[PinMark],
+    gpu: bool,
+) -> bool {
     let response = ui.interact(rect, ui.scope_id().with("map"), Sense::click_and_drag());
     response.widget_info(|| WidgetInfo::labeled(Role::Canvas, true, "Map"));
     state.pixels_per_point = f64::from(ui.pixels_per_point());

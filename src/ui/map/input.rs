@@ -16,7 +16,10 @@ const ARROW_SHARE: f64 = 0.12;
 
 /// Position inside of the map in physical pixels.
 pub(super) fn screen_pos(rect: Rect, pos: Pos2, pixels_per_point: f64) -> ScreenPos {
-    ScreenPos { x: f64::from(pos.x - rect.left()) * pixels_per_point, y: f64::from(pos.y - rect.top()) * pixels_per_point }
+    ScreenPos {
+        x: f64::from(pos.x - rect.left()) * pixels_per_point,
+        y: f64::from(pos.y - rect.top()) * pixels_per_point,
+    }
 }
 
 /// Moves the camera by what happened on the map this frame.
@@ -93,7 +96,12 @@ fn wheel(ui: &Ui, rect: Rect, response: &Response, state: &mut MapState, now: f6
 fn arrows(ui: &Ui, state: &mut MapState, now: f64) {
     let view = *state.camera.view();
     let step = ARROW_SHARE * f64::from(view.width_px.min(view.height_px));
-    let keys = [(Key::ArrowLeft, 1.0, 0.0), (Key::ArrowRight, -1.0, 0.0), (Key::ArrowUp, 0.0, 1.0), (Key::ArrowDown, 0.0, -1.0)];
+    let keys = [
+        (Key::ArrowLeft, 1.0, 0.0),
+        (Key::ArrowRight, -1.0, 0.0),
+        (Key::ArrowUp, 0.0, 1.0),
+        (Key::ArrowDown, 0.0, -1.0),
+    ];
     for (key, dx, dy) in keys {
         let presses = ui.input(|input| if input.modifiers.any() { 0 } else { input.num_presses(key) });
         if presses > 0 {

@@ -6,7 +6,7 @@ use nunatak_domain::layer::{Layer, LayerRole};
 use nunatak_domain::style::{Stretch, Style};
 
 use crate::theme;
-use crate::widgets::{numbers, ramp};
+use crate::widgets::{numbers, ramp, text_in};
 
 const MAX_CLASSES: usize = 12;
 const LINE: f32 = 20.0;
@@ -44,8 +44,7 @@ fn float(ui: &Ui, rect: Rect, title: &str, height: f32) -> Rect {
     let place = Rect::from_min_size(rect.right_bottom() - size - Vec2::splat(theme::FLOAT), size);
     ui.painter().rect(place, 6.0, palette.float, Stroke::NONE, StrokeKind::Inside);
     let title_rect = Rect::from_min_size(place.min + egui::vec2(10.0, 6.0), Vec2::new(WIDTH - 20.0, LINE));
-    let galley = ui.painter().layout_no_wrap(title.to_owned(), theme::strong_font(theme::SMALL), palette.text);
-    ui.painter_at(title_rect).galley(title_rect.left_center() - egui::vec2(0.0, 0.5 * galley.size().y), galley, palette.text);
+    text_in(ui, title_rect, title, theme::strong_font(theme::SMALL), palette.text);
     Rect::from_min_max(title_rect.left_bottom(), place.max - egui::vec2(10.0, 8.0))
 }
 
@@ -60,7 +59,8 @@ fn classes(ui: &mut Ui, rect: Rect, title: &str, rows: &[(egui::Color32, &str)])
         let line = Rect::from_min_size(inside.min + egui::vec2(0.0, i as f32 * LINE), Vec2::new(inside.width(), LINE));
         let square = Rect::from_center_size(line.left_center() + egui::vec2(6.0, 0.0), Vec2::splat(12.0));
         ui.painter().rect_filled(square, 2.0, *color);
-        ui.painter_at(line).text(line.left_center() + egui::vec2(20.0, 0.0), Align2::LEFT_CENTER, *name, font.clone(), palette.text);
+        let beside = Rect::from_min_max(line.min + egui::vec2(20.0, 0.0), line.max);
+        text_in(ui, beside, name, font.clone(), palette.text);
     }
     if shown < rows.len() {
         let pos = inside.min + egui::vec2(20.0, (shown as f32 + 0.5) * LINE);

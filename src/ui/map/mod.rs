@@ -14,5 +14,5 @@ pub(crate) use canvas::{CURSOR_TAG, PinMark, map_ui};
 pub(crate) use overlay::{scale_denominator, units_per_px_of_scale};
 pub(crate) use paint::install;
 pub(crate) use start::start_ui;
-pub(crate) use swipe::toggle as toggle_swipe;
 pub(crate) use state::{MapState, Tool};
+pub(crate) use swipe::toggle as toggle_swipe;

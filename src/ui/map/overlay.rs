@@ -22,7 +22,12 @@ pub(crate) fn scale_denominator(session: &Session, view: &MapView, pixels_per_po
     Some(metres_per_px(session, view)? * pixels_per_point / POINT_METRES)
 }
 
-pub(crate) fn units_per_px_of_scale(session: &Session, view: &MapView, denominator: f64, pixels_per_point: f64) -> Option<f64> {
+pub(crate) fn units_per_px_of_scale(
+    session: &Session,
+    view: &MapView,
+    denominator: f64,
+    pixels_per_point: f64,
+) -> Option<f64> {
     Some(denominator * POINT_METRES / pixels_per_point / metres_per_unit(session, view)?)
 }
 
@@ -78,7 +83,13 @@ pub(super) fn scale_bar(painter: &Painter, rect: Rect, session: &Session, state:
 pub(super) fn zoom_box(ui: &Ui, painter: &Painter, rect: Rect, state: &MapState) {
     let (Some(from), Some(to)) = (state.box_from, ui.input(|input| input.pointer.latest_pos())) else { return };
     let dragged = Rect::from_two_pos(from, to).intersect(rect);
-    painter.rect(dragged, 0.0, theme::ON_MAP.gamma_multiply(0.12), Stroke::new(3.0, theme::ON_MAP_EDGE), StrokeKind::Middle);
+    painter.rect(
+        dragged,
+        0.0,
+        theme::ON_MAP.gamma_multiply(0.12),
+        Stroke::new(3.0, theme::ON_MAP_EDGE),
+        StrokeKind::Middle,
+    );
     painter.rect_stroke(dragged, 0.0, Stroke::new(1.0, theme::ON_MAP), StrokeKind::Middle);
 }
 

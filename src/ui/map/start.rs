@@ -6,20 +6,28 @@ use egui::{Align, Align2, Layout, Rect, Response, Role, Sense, Ui, Vec2, WidgetI
 
 use crate::action::{Action, Situation};
 use crate::wishes::Wishes;
-use crate::{icons, theme};
+use crate::{icons, theme, widgets};
 
 const WIDTH: f32 = 440.0;
 const TILE: f32 = 52.0;
 
 /// Draws the page; `open` gets a recent file that was clicked.
-pub(crate) fn start_ui(ui: &mut Ui, rect: Rect, recent: &[PathBuf], now: &Situation, wishes: &mut Wishes, open: &mut Vec<PathBuf>) {
+pub(crate) fn start_ui(
+    ui: &mut Ui,
+    rect: Rect,
+    recent: &[PathBuf],
+    now: &Situation,
+    wishes: &mut Wishes,
+    open: &mut Vec<PathBuf>,
+) {
     let palette = theme::of(ui);
     ui.painter().rect_filled(rect, 0.0, palette.well);
     let recent_rows = recent.len().min(6);
     let height = 330.0 + if recent_rows > 0 { 44.0 + recent_rows as f32 * 34.0 } else { 0.0 };
     let top = (rect.center().y - 0.5 * height - 16.0).max(rect.top() + 16.0);
     let width = WIDTH.min(rect.width() - 32.0);
-    let page = Rect::from_min_size(egui::pos2(rect.center().x - 0.5 * width, top), Vec2::new(width, rect.bottom() - top));
+    let page =
+        Rect::from_min_size(egui::pos2(rect.center().x - 0.5 * width, top), Vec2::new(width, rect.bottom() - top));
     let builder = egui::UiBuilder::new().id_salt("start page").max_rect(page).layout(Layout::top_down(Align::Min));
     ui.scope_builder(builder, |ui| {
         ui.horizontal(|ui| {
@@ -59,9 +67,21 @@ fn tile(ui: &mut Ui, action: Action) -> Response {
     response.widget_info(|| WidgetInfo::labeled(Role::Button, true, info.text));
     let fill = if response.hovered() || response.has_focus() { palette.hover } else { palette.panel };
     ui.painter().rect_filled(rect, 6.0, fill);
-    ui.painter().text(rect.left_center() + egui::vec2(28.0, 0.0), Align2::CENTER_CENTER, info.icon, theme::icon_font(22.0), palette.accent);
+    ui.painter().text(
+        rect.left_center() + egui::vec2(28.0, 0.0),
+        Align2::CENTER_CENTER,
+        info.icon,
+        theme::icon_font(22.0),
+        palette.accent,
+    );
     let left = rect.left_center() + egui::vec2(56.0, 0.0);
-    ui.painter().text(left - egui::vec2(0.0, 9.0), Align2::LEFT_CENTER, info.text, theme::strong_font(14.0), palette.strong);
+    ui.painter().text(
+        left - egui::vec2(0.0, 9.0),
+        Align2::LEFT_CENTER,
+        info.text,
+        theme::strong_font(14.0),
+        palette.strong,
+    );
     let small = egui::FontId::proportional(12.0);
     ui.painter().text(left + egui::vec2(0.0, 10.0), Align2::LEFT_CENTER, info.tooltip, small.clone(), palette.weak);
     let keys = info.keys(ui.ctx());
@@ -80,12 +100,17 @@ fn recent_row(ui: &mut Ui, path: &Path) -> Response {
     }
     let model = matches!(path.extension().and_then(|e| e.to_str()), Some("pth" | "pt" | "safetensors"));
     let icon = if model { icons::BRAIN } else { icons::IMAGE };
-    ui.painter().text(rect.left_center() + egui::vec2(28.0, 0.0), Align2::CENTER_CENTER, icon, theme::icon_font(16.0), palette.weak);
+    ui.painter().text(
+        rect.left_center() + egui::vec2(28.0, 0.0),
+        Align2::CENTER_CENTER,
+        icon,
+        theme::icon_font(16.0),
+        palette.weak,
+    );
     let font = egui::FontId::proportional(theme::BODY);
-    let painter = ui.painter_at(rect);
-    let drawn = painter.text(rect.left_center() + egui::vec2(56.0, 0.0), Align2::LEFT_CENTER, name, font.clone(), palette.text);
-    let left = (drawn.right() + 12.0).min(rect.right());
-    let folder_rect = Rect::from_min_max(egui::pos2(left, rect.top()), rect.max - egui::vec2(10.0, 0.0));
-    ui.painter_at(folder_rect).text(folder_rect.left_center(), Align2::LEFT_CENTER, folder, font, palette.weak);
+    let inside = Rect::from_min_max(rect.min + egui::vec2(56.0, 0.0), rect.max - egui::vec2(10.0, 0.0));
+    let end = widgets::text_in(ui, inside, &name, font.clone(), palette.text);
+    let beside = Rect::from_min_max(egui::pos2((end + 12.0).min(inside.right()), rect.top()), inside.max);
+    widgets::text_in(ui, beside, &folder, font, palette.weak);
     response.on_hover_text(path.to_string_lossy())
 }

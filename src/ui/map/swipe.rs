@@ -26,7 +26,9 @@ pub(super) fn divider(ui: &mut Ui, rect: Rect, session: &Session, state: &mut Ma
     let Some(swipe) = &mut state.swipe else { return };
     let x = rect.left() + rect.width() * swipe.at;
     let grip = Rect::from_center_size(egui::pos2(x, rect.center().y), Vec2::new(24.0, rect.height()));
-    let response = ui.interact(grip, ui.scope_id().with("swipe"), Sense::drag()).on_hover_and_drag_cursor(egui::CursorIcon::ResizeHorizontal);
+    let response = ui
+        .interact(grip, ui.scope_id().with("swipe"), Sense::drag())
+        .on_hover_and_drag_cursor(egui::CursorIcon::ResizeHorizontal);
     response.widget_info(|| WidgetInfo::slider(true, f64::from(swipe.at), "Swipe divider"));
     if let Some(pointer) = response.interact_pointer_pos().filter(|_| response.dragged()) {
         swipe.at = ((pointer.x - rect.left()) / rect.width()).clamp(0.0, 1.0);
@@ -39,7 +41,13 @@ pub(super) fn divider(ui: &mut Ui, rect: Rect, session: &Session, state: &mut Ma
     let fill = if response.hovered() || response.dragged() { palette.accent_fill } else { palette.float };
     painter.circle(knob, 15.0, fill, egui::Stroke::new(2.0, theme::ON_MAP));
     for (icon, dx) in [(icons::ARROW_LEFT, -6.5), (icons::ARROW_RIGHT, 6.5)] {
-        painter.text(knob + egui::vec2(dx, 0.0), Align2::CENTER_CENTER, icon, theme::icon_font(11.0), theme::text_on(fill.to_opaque()));
+        painter.text(
+            knob + egui::vec2(dx, 0.0),
+            Align2::CENTER_CENTER,
+            icon,
+            theme::icon_font(11.0),
+            theme::text_on(fill.to_opaque()),
+        );
     }
     if let Some(layer) = session.layer(swipe.layer) {
         let y = rect.top() + theme::FLOAT + 36.0;
@@ -61,14 +69,18 @@ pub(super) fn strip(ui: &mut Ui, rect: Rect, session: &Session, state: &mut MapS
     area.show(ui.ctx(), |ui| {
         egui::Frame::new().fill(palette.float).corner_radius(6.0).inner_margin(4).show(ui, |ui| {
             ui.horizontal(|ui| {
+                ui.set_row_height(theme::ICON_BUTTON);
                 ui.add_space(theme::UNIT);
                 ui.label("Swipe");
                 let name = session.layer(swipe.layer).map_or("", |layer| layer.name.as_str());
-                egui::ComboBox::from_id_salt("swipe layer").selected_text(name).width(180.0).truncate().show_ui(ui, |ui| {
-                    for layer in session.layers().iter().rev() {
-                        ui.selectable_value(&mut swipe.layer, layer.id, &layer.name);
-                    }
-                });
+                egui::ComboBox::from_id_salt("swipe layer").selected_text(name).width(180.0).truncate().show_ui(
+                    ui,
+                    |ui| {
+                        for layer in session.layers().iter().rev() {
+                            ui.selectable_value(&mut swipe.layer, layer.id, &layer.name);
+                        }
+                    },
+                );
                 close = crate::widgets::icon_button(ui, icons::X, "End swipe (S)", false).clicked();
             });
         });

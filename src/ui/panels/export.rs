@@ -9,8 +9,8 @@ use nunatak_domain::layer::{Layer, LayerId};
 use nunatak_domain::map::MapView;
 use nunatak_domain::style::Style;
 
-use super::export_options::{Format, PolygonKnobs, commands, file_stem};
 pub(crate) use super::export_options::view_picture;
+use super::export_options::{Format, PolygonKnobs, commands, file_stem};
 use crate::dialogs::{Ask, Purpose, path_of};
 use crate::wishes::Wishes;
 use crate::{icons, theme, widgets};
@@ -43,7 +43,8 @@ impl ExportPanel {
     pub(crate) fn turn_to(&mut self, session: &Session, layer: Option<LayerId>) {
         let classes = |layer: &&Layer| matches!(layer.style, Style::Classes { .. });
         let known = |id: &LayerId| session.layer(*id).is_some();
-        let best = || session.layers().iter().rev().find(classes).or_else(|| session.layers().last()).map(|layer| layer.id);
+        let best =
+            || session.layers().iter().rev().find(classes).or_else(|| session.layers().last()).map(|layer| layer.id);
         let next = layer.filter(known).or_else(|| self.layer.filter(known)).or_else(best);
         if next != self.layer {
             self.layer = next;
@@ -115,9 +116,17 @@ fn polygon_knobs(ui: &mut Ui, session: &Session, knobs: &mut PolygonKnobs) {
         ui.add(drag).accessible_name("Smallest area");
         ui.end_row();
         ui.label(egui::RichText::new("Simplify").color(weak));
-        let units = if session.map_crs().is_some_and(|crs| crs.geographic) { "°" } else if metric { " m" } else { " px" };
+        let units = if session.map_crs().is_some_and(|crs| crs.geographic) {
+            "°"
+        } else if metric {
+            " m"
+        } else {
+            " px"
+        };
         let drag = DragValue::new(&mut knobs.simplify).range(0.0..=f64::MAX).speed(0.5).max_decimals(6).suffix(units);
-        ui.add(drag).accessible_name("Simplify").on_hover_text("Largest distance an outline may move; 0 keeps the pixel edges");
+        ui.add(drag)
+            .accessible_name("Simplify")
+            .on_hover_text("Largest distance an outline may move; 0 keeps the pixel edges");
         ui.end_row();
         ui.label(egui::RichText::new("Pixels touch").color(weak));
         let choices = [(Connectivity::Four, "by edges"), (Connectivity::Eight, "also by corners")];
@@ -132,7 +141,7 @@ fn path_ui(ui: &mut Ui, state: &mut ExportPanel, layer: &Layer, folder: &Path, w
         let proposed = folder.join(format!("{stem}.{}", state.format.ending()));
         state.path = proposed.to_string_lossy().into_owned();
     }
-    ui.horizontal(|ui| {
+    widgets::line(ui, |ui| {
         let width = ui.available_width() - theme::ICON_BUTTON - ui.spacing().item_spacing.x;
         let edit = egui::TextEdit::singleline(&mut state.path).desired_width(width).hint_text("Path of the new file");
         if ui.add(edit).accessible_name("Export path").changed() {
@@ -150,7 +159,7 @@ fn write_ui(ui: &mut Ui, session: &Session, state: &ExportPanel, layer: &Layer, 
     let out = path_of(&state.path);
     let ready = !state.path.trim().is_empty();
     ui.add_space(theme::UNIT);
-    ui.horizontal(|ui| {
+    widgets::line(ui, |ui| {
         let all = commands(session, layer, state.format, &out, state.knobs, view, state.overwrite);
         let lines: Vec<String> = all.iter().filter_map(|command| session.command_line(command)).collect();
         if widgets::primary_button(ui, ready, &format!("{}  Export", icons::EXPORT)).clicked() {

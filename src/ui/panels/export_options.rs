@@ -121,7 +121,15 @@ pub(super) fn commands(
         }
         Format::Shapefile | Format::GeoPackage | Format::GeoJson => {
             let PolygonKnobs { connectivity, min_area, simplify } = knobs;
-            vec![Command::Polygonize(PolygonizeConfig { raster, out, connectivity, min_area, simplify, classes: None, overwrite })]
+            vec![Command::Polygonize(PolygonizeConfig {
+                raster,
+                out,
+                connectivity,
+                min_area,
+                simplify,
+                classes: None,
+                overwrite,
+            })]
         }
     }
 }
@@ -130,7 +138,8 @@ pub(super) fn commands(
 pub(crate) fn view_picture(session: &Session, view: &MapView, out: PathBuf, overwrite: bool) -> Command {
     let shown = |layer: &&Layer| layer.visible && matches!(layer.source, LayerSource::Scene { .. });
     let layers: Vec<&Layer> = session.layers().iter().filter(shown).collect();
-    let rasters = layers.iter().filter_map(|layer| Some(session.scene(layer.source.scene())?.info.path.clone())).collect();
+    let rasters =
+        layers.iter().filter_map(|layer| Some(session.scene(layer.source.scene())?.info.path.clone())).collect();
     Command::Render(RenderConfig {
         rasters,
         out,

@@ -8,7 +8,7 @@ use nunatak_app::Session;
 use nunatak_domain::class::ClassId;
 use nunatak_domain::geo::GeoPos;
 use nunatak_domain::inspect::{LayerProbe, ProbeAnswer};
-use nunatak_domain::layer::{Layer, LayerRole, LayerSource};
+use nunatak_domain::layer::{Layer, LayerRole, LayerSource, SceneId};
 use nunatak_domain::scene::SceneInfo;
 use nunatak_domain::style::Style;
 
@@ -64,7 +64,8 @@ impl InspectorPanel {
     pub(crate) fn pinned_spectrum(&self, session: &Session) -> Option<(Color32, Vec<f64>)> {
         let pin = self.pins.last()?;
         let (probe, _) = imagery(session, pin.answer.as_ref()?)?;
-        Some((pin.color, probe.values.iter().copied().collect::<Option<Vec<f64>>>()?))
+        let stored = probe.values.iter().copied().collect::<Option<Vec<f64>>>()?;
+        Some((pin.color, session.reference_values(probe.scene, &stored)))
     }
 }
 
@@ -110,7 +111,8 @@ fn spectrum(ui: &mut Ui, session: &Session, state: &InspectorPanel, answer: &Pro
     let axis = SpectrumAxis::of(&info.bands);
     let mut curves = Vec::new();
     for reference in session.references().enabled().filter(|reference| reference.spectrum.len() == info.n_bands()) {
-        let values: Vec<Option<f64>> = reference.spectrum.iter().copied().map(Some).collect();
+        let values: Vec<Option<f64>> =
+            stored_values(session, probe.scene, &reference.spectrum).into_iter().map(Some).collect();
         curves.push(Curve {
             name: reference.name.clone(),
             color: theme::color(reference.color).gamma_multiply(0.75),
@@ -121,10 +123,20 @@ fn spectrum(ui: &mut Ui, session: &Session, state: &InspectorPanel, answer: &Pro
     for (number, pin) in state.pins.iter().enumerate() {
         let Some((pinned, _)) = pin.answer.as_ref().and_then(|answer| imagery(session, answer)) else { continue };
         let main = !state.cursor_on_map && pin.tag == answer.probe.tag;
-        curves.push(Curve { name: format!("Pin {}", number + 1), color: pin.color, values: scaled(&pinned.values), main });
+        curves.push(Curve {
+            name: format!("Pin {}", number + 1),
+            color: pin.color,
+            values: scaled(&pinned.values),
+            main,
+        });
     }
     if state.cursor_on_map || state.pins.is_empty() {
-        curves.push(Curve { name: "Pixel".to_owned(), color: palette.strong, values: scaled(&probe.values), main: true });
+        curves.push(Curve {
+            name: "Pixel".to_owned(),
+            color: palette.strong,
+            values: scaled(&probe.values),
+            main: true,
+        });
     }
     let response = widgets::spectrum_plot(ui, "inspector spectrum", &axis, &curves, PLOT_HEIGHT);
     response.context_menu(|ui| {
@@ -132,11 +144,25 @@ fn spectrum(ui: &mut Ui, session: &Session, state: &InspectorPanel, answer: &Pro
             ui.ctx().copy_text(csv(&axis, &curves));
         }
     });
-    let scale_note = if info.bands.iter().any(|band| band.scale != 1.0 || band.offset != 0.0) { ", scale applied" } else { "" };
+    let scale_note =
+        if info.bands.iter().any(|band| band.scale != 1.0 || band.offset != 0.0) { ", scale applied" } else { "" };
     let unit = info.bands.first().map(|band| band.unit.as_str()).filter(|unit| !unit.is_empty()).unwrap_or("value");
     let (col, row) = (probe.pixel.col.floor(), probe.pixel.row.floor());
-    let text = format!("{unit}{scale_note} · column {col:.0}, row {row:.0}");
+    let over = if axis.nm { "nm" } else { "band" };
+    let text = format!("{unit} over {over}{scale_note} · column {col:.0}, row {row:.0}");
     ui.label(egui::RichText::new(text).small().color(palette.weak));
+}
+
+/// A reference's spectrum as stored values, which the pixels are plotted from.
+fn stored_values(session: &Session, scene: SceneId, spectrum: &[f64]) -> Vec<f64> {
+    let zero = session.reference_values(scene, &vec![0.0; spectrum.len()]);
+    let one = session.reference_values(scene, &vec![1.0; spectrum.len()]);
+    let steps = zero.iter().zip(&one).map(|(zero, one)| (*zero, one - zero));
+    spectrum
+        .iter()
+        .zip(steps)
+        .map(|(value, (zero, step))| if step == 0.0 { *value } else { (value - zero) / step })
+        .collect()
 }
 
 fn csv(axis: &SpectrumAxis, curves: &[Curve]) -> String {
@@ -159,17 +185,23 @@ fn pins_ui(ui: &mut Ui, session: &Session, state: &mut InspectorPanel, wishes: &
     let mut remove = None;
     for (number, pin) in state.pins.iter().enumerate() {
         ui.push_id(pin.tag, |ui| {
-            ui.horizontal(|ui| {
+            widgets::line(ui, |ui| {
                 widgets::swatch(ui, pin.color);
                 let class = pin.answer.as_ref().and_then(|answer| class_of(session, answer));
-                let name = class.map_or_else(|| format!("Pin {}", number + 1), |(_, name)| format!("Pin {} · {name}", number + 1));
+                let name = class
+                    .map_or_else(|| format!("Pin {}", number + 1), |(_, name)| format!("Pin {} · {name}", number + 1));
                 ui.label(name);
                 ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
                     if widgets::icon_button(ui, icons::X, &format!("Remove pin {}", number + 1), false).clicked() {
                         remove = Some(number);
                     }
                     if widgets::icon_button(ui, icons::TARGET, "Centre the map here", false).clicked() {
-                        wishes.look_at = Some(nunatak_domain::geo::GeoBounds { min_x: pin.geo.x, min_y: pin.geo.y, max_x: pin.geo.x, max_y: pin.geo.y });
+                        wishes.look_at = Some(nunatak_domain::geo::GeoBounds {
+                            min_x: pin.geo.x,
+                            min_y: pin.geo.y,
+                            max_x: pin.geo.x,
+                            max_y: pin.geo.y,
+                        });
                     }
                 });
             });
@@ -198,7 +230,11 @@ fn class_at(layer: &Layer, probe: &LayerProbe) -> Option<(Color32, String)> {
     Some((color, scheme.name(id)))
 }
 
-fn with_role<'a>(session: &'a Session, answer: &'a ProbeAnswer, role: LayerRole) -> impl Iterator<Item = (&'a LayerProbe, &'a Layer)> {
+fn with_role<'a>(
+    session: &'a Session,
+    answer: &'a ProbeAnswer,
+    role: LayerRole,
+) -> impl Iterator<Item = (&'a LayerProbe, &'a Layer)> {
     answer.layers.iter().filter_map(move |probe| {
         let layer = session.layer(probe.layer)?;
         (layer.role == role).then_some((probe, layer))
@@ -226,11 +262,14 @@ fn classes(ui: &mut Ui, session: &Session, answer: &ProbeAnswer) {
     let Some((probe, layer)) = with_role(session, answer, LayerRole::Probabilities).next() else { return };
     let names = session.scene(layer.source.scene()).map(|scene| &scene.info.bands);
     let scheme = session.model().map(|model| &model.record.classes);
-    let mut rows: Vec<(usize, f64)> = probe.values.iter().enumerate().filter_map(|(i, value)| Some((i, (*value)?))).collect();
+    let mut rows: Vec<(usize, f64)> =
+        probe.values.iter().enumerate().filter_map(|(i, value)| Some((i, (*value)?))).collect();
     rows.sort_by(|a, b| b.1.total_cmp(&a.1));
     for (i, probability) in rows.into_iter().take(MAX_PROBABILITIES) {
         let class = scheme.and_then(|scheme| scheme.classes.get(i));
-        let name = class.map(|class| class.name.clone()).or_else(|| names.and_then(|bands| bands.get(i)).map(|band| band.name.clone()));
+        let name = class
+            .map(|class| class.name.clone())
+            .or_else(|| names.and_then(|bands| bands.get(i)).map(|band| band.name.clone()));
         let color = class.map_or(theme::of(ui).accent, |class| theme::color(class.color));
         widgets::bar_row(ui, color, &name.unwrap_or_default(), probability as f32, &format!("{probability:.3}"));
     }
@@ -263,7 +302,15 @@ fn references(ui: &mut Ui, session: &Session, answer: &ProbeAnswer) {
     let palette = theme::of(ui);
     heading(ui, "Distance to references");
     if found.valid {
-        widgets::bar_row(ui, palette.accent, "Similarity", found.similarity as f32, &format!("{:.3}", found.similarity));
+        widgets::bar_row(
+            ui,
+            palette.accent,
+            "Similarity",
+            found.similarity as f32,
+            &format!("{:.3}", found.similarity),
+        );
+    } else {
+        ui.label(egui::RichText::new("The nearest reference is beyond its threshold").color(palette.weak));
     }
     for (i, reference) in session.references().enabled().enumerate() {
         let (Some(distance), Some(threshold)) = (found.distances.get(i), found.thresholds.get(i)) else { continue };
@@ -271,11 +318,13 @@ fn references(ui: &mut Ui, session: &Session, answer: &ProbeAnswer) {
         let share = if *threshold > 0.0 { (distance / threshold).min(1.0) } else { 1.0 };
         let mark = if near { icons::CHECK } else { "" };
         let name = if near { format!("{mark} {}", reference.name) } else { reference.name.clone() };
-        let response = widgets::bar_row(ui, theme::color(reference.color), &name, share as f32, &numbers::value(*distance));
-        response.on_hover_text(format!("distance {} of a threshold of {}", numbers::value(*distance), numbers::value(*threshold)));
-    }
-    if !found.valid {
-        ui.label(egui::RichText::new("No reference is near enough").color(palette.weak));
+        let response =
+            widgets::bar_row(ui, theme::color(reference.color), &name, share as f32, &numbers::short(*distance));
+        response.on_hover_text(format!(
+            "distance {} of a threshold of {}",
+            numbers::value(*distance),
+            numbers::value(*threshold)
+        ));
     }
 }
 
@@ -283,7 +332,9 @@ fn references(ui: &mut Ui, session: &Session, answer: &ProbeAnswer) {
 fn others(ui: &mut Ui, session: &Session, answer: &ProbeAnswer) {
     for probe in &answer.layers {
         let (Some(layer), Some(scene)) = (session.layer(probe.layer), session.scene(probe.scene)) else { continue };
-        let plain = layer.role == LayerRole::Imagery && probe.values.len() == 1 && !matches!(layer.style, Style::Classes { .. });
+        let plain = layer.role == LayerRole::Imagery
+            && probe.values.len() == 1
+            && !matches!(layer.style, Style::Classes { .. });
         if !plain {
             continue;
         }
@@ -304,14 +355,20 @@ fn values(ui: &mut Ui, session: &Session, state: &mut InspectorPanel, answer: &P
     const MAX_VALUES: usize = 64;
     let Some((probe, info)) = imagery(session, answer) else { return };
     let mut open = state.values_open;
-    widgets::section(ui, "Values", &mut open, |_| {}, |ui| {
-        for (i, value) in probe.values.iter().enumerate().take(MAX_VALUES) {
-            let text = value.map_or_else(|| "no data".to_owned(), |value| physical(info, i, value));
-            widgets::value_row(ui, &super::style::band_label(i, &info.bands[i]), &text);
-        }
-        if probe.values.len() > MAX_VALUES {
-            ui.label(format!("{} more bands: right-click the plot to copy all", probe.values.len() - MAX_VALUES));
-        }
-    });
+    widgets::section(
+        ui,
+        "Values",
+        &mut open,
+        |_| {},
+        |ui| {
+            for (i, value) in probe.values.iter().enumerate().take(MAX_VALUES) {
+                let text = value.map_or_else(|| "no data".to_owned(), |value| physical(info, i, value));
+                widgets::value_row(ui, &super::style::band_label(i, &info.bands[i]), &text);
+            }
+            if probe.values.len() > MAX_VALUES {
+                ui.label(format!("{} more bands: right-click the plot to copy all", probe.values.len() - MAX_VALUES));
+            }
+        },
+    );
     state.values_open = open;
 }

@@ -52,16 +52,34 @@ pub(super) fn layer_row(
 
     let eye = Rect::from_min_size(rect.min + egui::vec2(2.0, 2.0), Vec2::splat(theme::ICON_BUTTON));
     let dots = Rect::from_min_size(rect.right_top() + egui::vec2(-30.0, 2.0), Vec2::splat(theme::ICON_BUTTON));
-    let percent = Rect::from_min_max(egui::pos2(dots.left() - 44.0, rect.top()), egui::pos2(dots.left(), rect.bottom()));
+    let percent =
+        Rect::from_min_max(egui::pos2(dots.left() - 44.0, rect.top()), egui::pos2(dots.left(), rect.bottom()));
     let name = Rect::from_min_max(egui::pos2(eye.right() + 26.0, rect.top()), percent.left_bottom());
-    thumbnail(ui, Rect::from_center_size(egui::pos2(eye.right() + 12.0, rect.center().y), Vec2::splat(14.0)), &layer.style);
+    thumbnail(
+        ui,
+        Rect::from_center_size(egui::pos2(eye.right() + 12.0, rect.center().y), Vec2::splat(14.0)),
+        &layer.style,
+    );
     let font = FontId::proportional(theme::BODY);
-    ui.painter_at(name).text(name.left_center(), Align2::LEFT_CENTER, &layer.name, font, ink);
+    widgets::text_in(ui, name, &layer.name, font, ink);
     let text = format!("{:.0} %", layer.opacity * 100.0);
-    ui.painter().text(percent.right_center() - egui::vec2(4.0, 0.0), Align2::RIGHT_CENTER, text, FontId::proportional(theme::SMALL), palette.weak);
-    let track = Rect::from_min_max(egui::pos2(name.left(), rect.bottom() - 3.0), egui::pos2(dots.left() - 4.0, rect.bottom() - 1.0));
+    ui.painter().text(
+        percent.right_center() - egui::vec2(4.0, 0.0),
+        Align2::RIGHT_CENTER,
+        text,
+        FontId::proportional(theme::SMALL),
+        palette.weak,
+    );
+    let track = Rect::from_min_max(
+        egui::pos2(name.left(), rect.bottom() - 3.0),
+        egui::pos2(dots.left() - 4.0, rect.bottom() - 1.0),
+    );
     let level = Rect::from_min_size(track.min, Vec2::new(track.width() * layer.opacity, track.height()));
-    ui.painter().rect_filled(level, 1.0, if layer.visible { palette.accent.gamma_multiply(0.6) } else { palette.button });
+    ui.painter().rect_filled(
+        level,
+        1.0,
+        if layer.visible { palette.accent.gamma_multiply(0.6) } else { palette.button },
+    );
 
     eye_button(ui, eye, layer, wishes);
     dots_button(ui, dots, &response, session, layer, state, wishes);
@@ -72,9 +90,16 @@ pub(super) fn layer_row(
     drag(ui, &response, layer, state, wishes);
     if state.drag.is_none() {
         let info = session.scene(layer.source.scene()).map_or(String::new(), |scene| {
-            format!("{}\n{} × {} px, {} bands", scene.info.path.display(), scene.info.width, scene.info.height, scene.info.n_bands())
+            format!(
+                "{}\n{} × {} px, {} bands",
+                scene.info.path.display(),
+                scene.info.width,
+                scene.info.height,
+                scene.info.n_bands()
+            )
         });
-        response.on_hover_text(format!("{}\n{info}\nClick: style. Drag sideways: opacity, up or down: order.", layer.name));
+        response
+            .on_hover_text(format!("{}\n{info}\nClick: style. Drag sideways: opacity, up or down: order.", layer.name));
     }
     rect
 }
@@ -110,7 +135,9 @@ fn dots_button(
 
 fn menu(ui: &mut Ui, session: &Session, layer: &Layer, state: &mut LayersPanel, wishes: &mut Wishes) {
     ui.set_min_width(180.0);
-    let entry = |ui: &mut Ui, icon: &str, text: &str| ui.add(egui::Button::new(format!("{icon}  {text}")).frame_when_inactive(false)).clicked();
+    let entry = |ui: &mut Ui, icon: &str, text: &str| {
+        ui.add(egui::Button::new(format!("{icon}  {text}")).frame_when_inactive(false)).clicked()
+    };
     if entry(ui, icons::FRAME_CORNERS, "Zoom to layer") {
         wishes.look_at = session.layer_bounds(layer.id);
     }

@@ -71,21 +71,23 @@ fn summary(ui: &mut Ui, model: &OpenModel, state: &mut ModelPanel) {
     ui.add(egui::Label::new(title).truncate()).on_hover_text(model.path.to_string_lossy());
     let network = record.network.name();
     ui.label(
-        egui::RichText::new(format!("{network} · {} bands · {} classes", record.network.n_bands(), record.network.n_classes()))
-            .color(theme::of(ui).weak),
+        egui::RichText::new(format!(
+            "{network} · {} bands · {} classes",
+            record.network.n_bands(),
+            record.network.n_classes()
+        ))
+        .color(theme::of(ui).weak),
     );
     ui.horizontal_wrapped(|ui| {
-        ui.spacing_mut().item_spacing.x = theme::UNIT;
+        ui.spacing_mut().item_spacing.x = 3.0 * theme::UNIT;
         for class in &record.classes.classes {
-            widgets::swatch(ui, theme::color(class.color));
-            ui.label(&class.name);
-            ui.add_space(theme::UNIT);
+            widgets::chip(ui, theme::color(class.color), &class.name);
         }
     });
     for remark in &model.remarks {
         ui.horizontal_wrapped(|ui| {
             ui.label(egui::RichText::new(icons::INFO).color(theme::of(ui).info));
-            ui.label(egui::RichText::new(remark).color(theme::of(ui).weak));
+            ui.label(egui::RichText::new(crate::toasts::sentence(remark)).color(theme::of(ui).weak));
         });
     }
     let mut open = state.details_open;
@@ -139,7 +141,10 @@ fn run_ui(
         ui.label(egui::RichText::new("Grad-CAM of").color(theme::of(ui).weak));
         let name = |index: usize| classes.get(index).map_or_else(String::new, |class| class.name.clone());
         let width = ui.available_width();
-        let combo = ComboBox::from_id_salt("target class").selected_text(name(state.class.unwrap_or(1))).width(width).truncate();
+        let combo = ComboBox::from_id_salt("target class")
+            .selected_text(name(state.class.unwrap_or(1)))
+            .width(width)
+            .truncate();
         combo.show_ui(ui, |ui| {
             for (index, class) in classes.iter().enumerate() {
                 ui.selectable_value(&mut state.class, Some(index), &class.name);
@@ -156,8 +161,12 @@ fn run_ui(
         }
     }
     ui.add_space(theme::UNIT);
-    ui.horizontal(|ui| {
-        let run = widgets::primary_button(ui, Action::Predict.enabled(now), &format!("{}  Predict and explain", icons::SPARKLE));
+    widgets::line(ui, |ui| {
+        let run = widgets::primary_button(
+            ui,
+            Action::Predict.enabled(now),
+            &format!("{}  Predict and explain", icons::SPARKLE),
+        );
         if run.on_disabled_hover_text("Open a raster first").clicked() {
             wishes.actions.push(Action::Predict);
         }

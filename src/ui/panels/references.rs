@@ -70,16 +70,28 @@ fn contents(ui: &mut Ui, session: &Session, inspector: &InspectorPanel, now: &Si
     }
     ui.add_space(theme::UNIT);
     ui.horizontal_wrapped(|ui| {
+        ui.spacing_mut().item_spacing.y = 1.5 * theme::UNIT;
         let pinned = inspector.pinned_spectrum(session);
         let fits = pinned.as_ref().is_some_and(|(_, spectrum)| set.n_bands() == 0 || set.n_bands() == spectrum.len());
         let add = ui.add_enabled(fits, egui::Button::new(format!("{}  Add pinned pixel", icons::PUSH_PIN)));
-        let why = if pinned.is_none() { "Pin a pixel first: click on the map" } else { "The pin has another number of bands than the references" };
+        let why = if pinned.is_none() {
+            "Pin a pixel first: click on the map"
+        } else {
+            "The pin has another number of bands than the references"
+        };
         if add.on_disabled_hover_text(why).clicked()
             && let Some((color, spectrum)) = pinned
         {
             let n = set.references.len() + 1;
             let color = Rgb([color.r(), color.g(), color.b()]);
-            let reference = SpectralReference { name: format!("Reference {n}"), color, class: None, weight: 1.0, enabled: true, spectrum };
+            let reference = SpectralReference {
+                name: format!("Reference {n}"),
+                color,
+                class: None,
+                weight: 1.0,
+                enabled: true,
+                spectrum,
+            };
             wishes.commands.push(Command::EditReferences { edit: ReferenceEdit::Add { reference } });
         }
         for action in [Action::UseModelReferences, Action::ShowPrior] {
@@ -95,17 +107,23 @@ fn contents(ui: &mut Ui, session: &Session, inspector: &InspectorPanel, now: &Si
 
 fn row(ui: &mut Ui, index: usize, reference: &SpectralReference, threshold: Option<f64>, wishes: &mut Wishes) {
     let edit = |edit: ReferenceEdit| Command::EditReferences { edit };
-    ui.horizontal(|ui| {
+    widgets::line(ui, |ui| {
         let mut enabled = reference.enabled;
         if ui.checkbox(&mut enabled, "").accessible_name(format!("Use {}", reference.name)).changed() {
             wishes.commands.push(edit(ReferenceEdit::SetEnabled { index, enabled }));
         }
         let mut changed = reference.clone();
-        if ui.color_edit_button_srgb(&mut changed.color.0).accessible_name(format!("Colour of {}", reference.name)).changed() {
+        if ui
+            .color_edit_button_srgb(&mut changed.color.0)
+            .accessible_name(format!("Colour of {}", reference.name))
+            .changed()
+        {
             wishes.commands.push(edit(ReferenceEdit::Replace { index, reference: changed.clone() }));
         }
         let name_width = (ui.available_width() - 118.0).max(60.0);
-        let text = egui::TextEdit::singleline(&mut changed.name).desired_width(name_width).frame(egui::Frame::NONE);
+        let text = egui::TextEdit::singleline(&mut changed.name)
+            .desired_width(name_width)
+            .frame(egui::Frame::NONE.inner_margin(egui::Margin::symmetric(2, 4)));
         let response = ui.add(text).accessible_name(format!("Name of reference {}", index + 1));
         let hint = threshold.map_or_else(
             || "takes no part".to_owned(),

@@ -15,7 +15,14 @@ pub(crate) struct StatusBar {
     scale: Option<String>,
 }
 
-pub(crate) fn status_ui(ui: &mut Ui, session: &Session, state: &mut StatusBar, map: &mut MapState, now: &Situation, wishes: &mut Wishes) {
+pub(crate) fn status_ui(
+    ui: &mut Ui,
+    session: &Session,
+    state: &mut StatusBar,
+    map: &mut MapState,
+    now: &Situation,
+    wishes: &mut Wishes,
+) {
     ui.horizontal_centered(|ui| {
         if !session.layers().is_empty() {
             coordinates(ui, session, map, wishes);
@@ -46,7 +53,10 @@ fn coordinates(ui: &mut Ui, session: &Session, map: &MapState, wishes: &mut Wish
     };
     let (x, y) = (numbers::grouped(geo.x, decimals), numbers::grouped(geo.y, decimals));
     let text = if session.map_crs().is_some() { format!("E {x}   N {y}") } else { format!("x {x}   y {y}") };
-    if quiet_button(ui, &text, "Copy map coordinates").on_hover_text("Map coordinates of the cursor\nClick: copy").clicked() {
+    if quiet_button(ui, &text, "Copy map coordinates")
+        .on_hover_text("Map coordinates of the cursor\nClick: copy")
+        .clicked()
+    {
         wishes.copy(ui, "Coordinates", format!("{:.*} {:.*}", decimals + 2, geo.x, decimals + 2, geo.y));
     }
     if let Some((lon, lat)) = session.lon_lat(geo).filter(|_| session.map_crs().is_some_and(|crs| !crs.geographic)) {
@@ -102,7 +112,8 @@ fn device(ui: &mut Ui, session: &Session, now: &Situation, wishes: &mut Wishes) 
     }
     let gpu = !device.to_lowercase().starts_with("cpu");
     let (icon, short) = if gpu { (icons::GRAPHICS_CARD, "GPU") } else { (icons::CPU, "CPU") };
-    let response = quiet_button(ui, &format!("{icon}  {short}"), "Device").on_hover_text(format!("Networks run on {device}\nClick: change"));
+    let response = quiet_button(ui, &format!("{icon}  {short}"), "Device")
+        .on_hover_text(format!("Networks run on {device}\nClick: change"));
     egui::Popup::menu(&response).show(|ui| {
         ui.set_min_width(240.0);
         ui.label(egui::RichText::new(&device).font(theme::strong_font(theme::BODY)));
@@ -138,13 +149,16 @@ fn job_ui(ui: &mut Ui, job: &JobStatus, wishes: &mut Wishes) {
         wishes.commands.push(Command::CancelJob { job: job.job });
     }
     let left = job.left_s.map(|left| format!("{} left", numbers::duration(left)));
-    let parts: Vec<String> = [Some(job.note.clone()).filter(|note| !note.is_empty()), left].into_iter().flatten().collect();
+    let parts: Vec<String> =
+        [Some(job.note.clone()).filter(|note| !note.is_empty()), left].into_iter().flatten().collect();
     if !parts.is_empty() {
         ui.label(egui::RichText::new(parts.join(" · ")).color(palette.weak));
     }
     ui.label(format!("{:.0} %", job.done * 100.0));
     let (rect, response) = ui.allocate_exact_size(egui::vec2(96.0, 6.0), egui::Sense::hover());
-    response.widget_info(|| WidgetInfo::labeled(Role::ProgressIndicator, true, format!("{} {:.0} %", job.title, job.done * 100.0)));
+    response.widget_info(|| {
+        WidgetInfo::labeled(Role::ProgressIndicator, true, format!("{} {:.0} %", job.title, job.done * 100.0))
+    });
     ui.painter().rect_filled(rect, 3.0, palette.well);
     let done = egui::Rect::from_min_size(rect.min, egui::vec2(rect.width() * job.done.clamp(0.0, 1.0), rect.height()));
     ui.painter().rect_filled(done, 3.0, palette.accent);

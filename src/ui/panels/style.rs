@@ -2,7 +2,7 @@
 
 use egui::{ComboBox, DragValue, Rect, Sense, Ui, Vec2};
 use nunatak_app::{Command, Session, StretchExtent};
-use nunatak_domain::class::Rgb;
+use nunatak_domain::class::{ClassScheme, Rgb};
 use nunatak_domain::colormap::ColormapName;
 use nunatak_domain::layer::{Blend, Layer, LayerRole, LayerSource};
 use nunatak_domain::map::MapView;
@@ -33,7 +33,10 @@ pub(super) fn style_ui(ui: &mut Ui, session: &Session, layer: &Layer, view: &Map
                 let color = theme::channel(ui, i);
                 let name = ["Red", "Green", "Blue"][i];
                 if band_ui(ui, name, &info.bands, &mut bands[i]) {
-                    stretch[i] = Stretch { gamma: stretch[i].gamma, ..Stretch::from_statistics(info.bands[bands[i]].statistics.as_ref(), *method) };
+                    stretch[i] = Stretch {
+                        gamma: stretch[i].gamma,
+                        ..Stretch::from_statistics(info.bands[bands[i]].statistics.as_ref(), *method)
+                    };
                     changed = true;
                     if info.bands[bands[i]].statistics.is_none() && *method != StretchMethod::Manual {
                         restretch = Some((*method, StretchExtent::Whole));
@@ -99,8 +102,12 @@ fn kind_ui(ui: &mut Ui, layer: &Layer, info: &SceneInfo, style: &mut Style) -> b
     if info.n_bands() >= 3 && matches!(layer.source, LayerSource::Scene { .. }) {
         choices.push((Kind::Rgb, "Three bands"));
     }
-    choices.push((Kind::Colormap, if matches!(layer.source, LayerSource::Prior { .. }) { "Similarity" } else { "One band" }));
-    if kind == Kind::Classes || info.categorical() || matches!(layer.role, LayerRole::ClassMap | LayerRole::Prior) {
+    choices.push((
+        Kind::Colormap,
+        if matches!(layer.source, LayerSource::Prior { .. }) { "Similarity" } else { "One band" },
+    ));
+    let countable = info.n_bands() == 1 && countable(&info.bands[0]);
+    if kind == Kind::Classes || countable || matches!(layer.role, LayerRole::ClassMap | LayerRole::Prior) {
         choices.push((Kind::Classes, "Classes"));
     }
     if choices.len() < 2 || !widgets::segments(ui, &mut kind, &choices) {
@@ -121,9 +128,26 @@ fn kind_ui(ui: &mut Ui, layer: &Layer, info: &SceneInfo, style: &mut Style) -> b
             colormap: ColormapName::Viridis,
         },
         Kind::Colormap => Style::Colormap { band, stretch: stretch(band), method, colormap: ColormapName::Gray },
-        Kind::Classes => Style::Classes { band, scheme: scheme_of(&info.bands[band]) },
+        Kind::Classes => Style::Classes { band, scheme: classes_of(&info.bands[band]) },
     };
     true
+}
+
+/// Whole values, few enough to be classes.
+fn countable(band: &BandInfo) -> bool {
+    const MAX_CLASSES: f64 = 255.0;
+    let few = band.statistics.as_ref().is_none_or(|s| s.min >= 0.0 && s.max <= MAX_CLASSES);
+    band.data_type.integer() && (few || band.palette.is_some() || !band.categories.is_empty())
+}
+
+/// Classes that the file names, else one for each value up to the highest.
+fn classes_of(band: &BandInfo) -> ClassScheme {
+    let named = scheme_of(band);
+    if !named.classes.is_empty() {
+        return named;
+    }
+    let highest = band.statistics.as_ref().map_or(8.0, |statistics| statistics.max.clamp(0.0, 255.0));
+    ClassScheme::numbered(highest as usize + 1)
 }
 
 /// `4 · Red (665 nm)`.
@@ -185,7 +209,12 @@ fn gamma_ui(ui: &mut Ui, stretches: &mut [Stretch]) -> bool {
 }
 
 /// How the limits are found anew; a choice is computed in the background.
-fn method_ui(ui: &mut Ui, layer: &Layer, method: StretchMethod, view: &MapView) -> Option<(StretchMethod, StretchExtent)> {
+fn method_ui(
+    ui: &mut Ui,
+    layer: &Layer,
+    method: StretchMethod,
+    view: &MapView,
+) -> Option<(StretchMethod, StretchExtent)> {
     const CHOICES: [(StretchMethod, &str); 5] = [
         (StretchMethod::PERCENT_2_98, "2–98 %"),
         (StretchMethod::Percentile { low: 0.5, high: 99.5 }, "0.5–99.5 %"),
@@ -226,7 +255,11 @@ fn source_note(ui: &mut Ui, band: &BandInfo) {
         StatisticsSource::Exact => "Statistics of every pixel".to_owned(),
         StatisticsSource::Sampled { pixels, of } => {
             let share = 100.0 * pixels as f64 / of.max(1) as f64;
-            format!("Statistics of a sample: {} pixels, {}", widgets::numbers::grouped(pixels as f64, 0), percent(share))
+            format!(
+                "Statistics of a sample: {} pixels, {}",
+                widgets::numbers::grouped(pixels as f64, 0),
+                percent(share)
+            )
         }
     };
     ui.label(egui::RichText::new(text).small().color(theme::of(ui).weak));
@@ -256,12 +289,15 @@ fn colormap_ui(ui: &mut Ui, colormap: &mut ColormapName) -> bool {
     *colormap != before
 }
 
-fn classes_ui(ui: &mut Ui, scheme: &mut nunatak_domain::class::ClassScheme) -> bool {
+fn classes_ui(ui: &mut Ui, scheme: &mut ClassScheme) -> bool {
     let mut changed = false;
     for class in &mut scheme.classes {
         ui.push_id(class.id, |ui| {
             ui.horizontal(|ui| {
-                changed |= ui.color_edit_button_srgb(&mut class.color.0).accessible_name(format!("Colour of {}", class.name)).changed();
+                changed |= ui
+                    .color_edit_button_srgb(&mut class.color.0)
+                    .accessible_name(format!("Colour of {}", class.name))
+                    .changed();
                 let width = ui.available_width() - 40.0;
                 let edit = egui::TextEdit::singleline(&mut class.name).desired_width(width);
                 changed |= ui.add(edit).accessible_name(format!("Name of class {}", class.id.0)).changed();
@@ -271,7 +307,7 @@ fn classes_ui(ui: &mut Ui, scheme: &mut nunatak_domain::class::ClassScheme) -> b
     }
     if scheme.classes.is_empty() {
         widgets::empty(ui, "The file names no classes.");
-    } else if ui.button("Colours that colour-blind people can tell apart").clicked() {
+    } else if ui.button("Colour-blind safe colours").clicked() {
         for (i, class) in scheme.classes.iter_mut().enumerate() {
             class.color = Rgb::distinct(i);
         }

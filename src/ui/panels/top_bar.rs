@@ -18,9 +18,13 @@ pub(crate) fn top_bar_ui(ui: &mut Ui, session: &Session, saved: &mut Saved, now:
         let width = 220.0;
         let rect = egui::Rect::from_center_size(center, egui::vec2(width, ui.max_rect().height()));
         if !session.layers().is_empty() || session.model().is_some() {
-            let builder = egui::UiBuilder::new().id_salt("workspaces").max_rect(rect).layout(Layout::left_to_right(Align::Center));
+            let builder = egui::UiBuilder::new()
+                .id_salt("workspaces")
+                .max_rect(rect)
+                .layout(Layout::left_to_right(Align::Center));
             ui.scope_builder(builder, |ui| {
-                let choices = [(Workspace::Look, "Look"), (Workspace::Explain, "Explain"), (Workspace::Export, "Export")];
+                let choices =
+                    [(Workspace::Look, "Look"), (Workspace::Explain, "Explain"), (Workspace::Export, "Export")];
                 if widgets::segments(ui, &mut saved.workspace, &choices) {
                     saved.side_panel = true;
                 }
@@ -32,7 +36,8 @@ pub(crate) fn top_bar_ui(ui: &mut Ui, session: &Session, saved: &mut Saved, now:
                 wishes.actions.push(Action::SidePanel);
             }
             let keys = Action::Palette.info().keys(ui.ctx());
-            let text = egui::RichText::new(format!("{}  Find an action", icons::MAGNIFYING_GLASS)).color(theme::of(ui).weak);
+            let text =
+                egui::RichText::new(format!("{}  Find an action", icons::MAGNIFYING_GLASS)).color(theme::of(ui).weak);
             let button = egui::Button::new(text).shortcut_text(keys).min_size(egui::vec2(210.0, 26.0));
             if ui.add(button).clicked() {
                 wishes.actions.push(Action::Palette);

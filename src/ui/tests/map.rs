@@ -2,8 +2,8 @@ use egui::{Key, Modifiers, Pos2};
 use egui_kittest::Harness;
 use egui_kittest::kittest::Queryable as _;
 
-use super::support::{click, until, with_scene};
-use crate::Shell;
+use super::support::{click, drawn_window, sample, until, with_scene};
+use crate::{RunOptions, Shell};
 
 fn map_center(harness: &Harness<'_, Shell>) -> Pos2 {
     harness.get_by_label("Map").rect().center()
@@ -106,4 +106,32 @@ fn swipe_has_a_divider_until_it_is_ended() {
 
     click(&mut harness, "End swipe (S)");
     assert!(harness.state().map.swipe.is_none());
+}
+
+#[test]
+fn the_map_shows_the_pixels_of_the_scene() {
+    if nunatak_render::OffscreenPainter::new(nunatak_render::AdapterChoice::Auto).is_err() {
+        assert!(std::env::var_os("REQUIRE_GPU").is_none(), "no adapter to draw with");
+        eprintln!("skipped: no adapter to draw with");
+        return;
+    }
+    let mut harness = drawn_window(RunOptions { files: vec![sample("scene.tif")], ..RunOptions::default() });
+    until(&mut harness, "the scene is open", |shell| !shell.session().layers().is_empty());
+    until(&mut harness, "all tiles are there", |shell| {
+        let frame = shell.session().frame(shell.map.camera.view(), None);
+        frame.missing.is_empty() && frame.layers.iter().any(|layer| !layer.tiles.is_empty())
+    });
+    let map = harness.get_by_label("Map").rect();
+
+    let picture = harness.render().expect("a picture");
+
+    // The scene is fitted: a row through its middle is imagery, not the even ground.
+    let y = map.center().y as u32;
+    let inside = (map.left() as u32 + 40)..(map.right() as u32 - 40);
+    let mut colors: Vec<[u8; 4]> = inside.map(|x| picture.get_pixel(x, y).0).collect();
+    let ground = colors.iter().filter(|color| color[0] == color[1] && color[1] == color[2]).count();
+    assert!(ground * 2 < colors.len(), "{ground} of {} pixels are grey", colors.len());
+    colors.sort_unstable();
+    colors.dedup();
+    assert!(colors.len() > 20, "{} colours", colors.len());
 }

@@ -2,7 +2,7 @@ use egui::{Key, Modifiers};
 use egui_kittest::kittest::Queryable as _;
 use nunatak_domain::style::Style;
 
-use super::support::{click, sample, until, with_scene};
+use super::support::{click, click_row, sample, until, with_scene};
 
 #[test]
 fn the_eye_hides_a_layer() {
@@ -19,9 +19,8 @@ fn the_eye_hides_a_layer() {
 #[test]
 fn a_click_opens_the_style_in_place_and_changes_it() {
     let mut harness = with_scene();
-    let name = harness.state().session().layers()[0].name.clone();
 
-    click(&mut harness, &name);
+    click_row(&mut harness);
     click(&mut harness, "One band");
 
     assert!(matches!(harness.state().session().layers()[0].style, Style::Colormap { .. }));
@@ -78,4 +77,25 @@ fn references_open_and_can_be_switched_off() {
     click(&mut harness, &format!("Use {name}"));
 
     assert!(!harness.state().session().references().references[0].enabled);
+}
+
+#[test]
+fn dragging_a_row_sideways_changes_its_opacity() {
+    let mut harness = with_scene();
+    let row = harness.get_by_role(egui::accesskit::Role::ListItem).rect().center();
+
+    harness.hover_at(row);
+    harness.run_steps(1);
+    harness.drag_at(row);
+    harness.run_steps(1);
+    for step in 1..=4 {
+        harness.hover_at(row - egui::vec2(20.0 * step as f32, 0.0));
+        harness.run_steps(1);
+    }
+    harness.drop_at(row - egui::vec2(80.0, 0.0));
+    harness.run_steps(2);
+
+    // 160 points of travel are the whole range.
+    let opacity = harness.state().session().layers()[0].opacity;
+    assert!((opacity - 0.5).abs() < 0.05, "{opacity}");
 }

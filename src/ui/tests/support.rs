@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use egui::accesskit::Role;
 use egui_kittest::Harness;
 use egui_kittest::kittest::Queryable as _;
 
@@ -22,6 +23,12 @@ pub(super) fn window(options: RunOptions) -> Harness<'static, Shell> {
         .build_eframe(move |cc| Shell::new(cc, options.clone()));
     harness.run_steps(2);
     harness
+}
+
+/// The window with its map drawn, on a software adapter where there is one.
+pub(super) fn drawn_window(options: RunOptions) -> Harness<'static, Shell> {
+    let builder = Harness::builder().with_size([1000.0, 700.0]).with_max_steps(8).wgpu();
+    builder.build_eframe(move |cc| Shell::new(cc, options.clone()))
 }
 
 /// A window with the sample scene open.
@@ -44,5 +51,11 @@ pub(super) fn until(harness: &mut Harness<'_, Shell>, what: &str, condition: imp
 
 pub(super) fn click(harness: &mut Harness<'_, Shell>, label: &str) {
     harness.get_by_label(label).click();
+    harness.run_steps(3);
+}
+
+/// Clicks the row of the first layer.
+pub(super) fn click_row(harness: &mut Harness<'_, Shell>) {
+    harness.get_by_role(Role::ListItem).click();
     harness.run_steps(3);
 }

@@ -1,3 +1,4 @@
+use egui::accesskit::Role;
 use egui::{Key, Modifiers};
 use egui_kittest::kittest::Queryable as _;
 use nunatak_domain::notice::Level;
@@ -21,7 +22,7 @@ fn an_opened_raster_is_on_the_map_and_in_the_list() {
 
     harness.get_by_label("Map");
     let name = harness.state().session().layers()[0].name.clone();
-    harness.get_by_label(&name);
+    harness.get_by_role_and_label(Role::ListItem, &name);
     assert!(harness.query_by_label("Open model…").is_none());
 }
 

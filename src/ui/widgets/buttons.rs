@@ -89,12 +89,6 @@ pub(crate) fn segments<T: PartialEq + Copy>(ui: &mut Ui, value: &mut T, choices:
 /// A small square of colour.
 pub(crate) fn swatch(ui: &mut Ui, color: Color32) -> Response {
     let (rect, response) = ui.allocate_exact_size(Vec2::splat(3.0 * theme::UNIT), Sense::hover());
-    ui.painter().rect(
-        rect,
-        2.0,
-        color,
-        Stroke::new(1.0, theme::of(ui).weak.gamma_multiply(0.5)),
-        StrokeKind::Inside,
-    );
+    ui.painter().rect(rect, 2.0, color, Stroke::new(1.0, theme::of(ui).weak.gamma_multiply(0.5)), StrokeKind::Inside);
     response
 }

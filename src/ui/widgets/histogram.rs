@@ -18,15 +18,22 @@ enum Limits {
 
 /// Draws the distribution that 101 percentiles describe; dragging a handle moves a limit.
 /// Returns whether `stretch` changed.
-pub(crate) fn histogram(ui: &mut Ui, label: &str, color: Color32, statistics: &BandStatistics, stretch: &mut Stretch) -> bool {
+pub(crate) fn histogram(
+    ui: &mut Ui,
+    label: &str,
+    color: Color32,
+    statistics: &BandStatistics,
+    stretch: &mut Stretch,
+) -> bool {
     let palette = theme::of(ui);
-    let (rect, response) = ui.allocate_exact_size(Vec2::new(ui.available_width(), HEIGHT), Sense::click_and_drag());
+    let (whole, response) = ui.allocate_exact_size(Vec2::new(ui.available_width(), HEIGHT), Sense::click_and_drag());
+    let rect = whole.shrink2(Vec2::new(5.0, 0.0));
     response.widget_info(|| WidgetInfo::labeled(Role::Slider, true, format!("Stretch of {label}")));
     let (low, high) = shown_range(statistics, stretch);
     let x_of = |value: f64| rect.left() + (((value - low) / (high - low)) as f32).clamp(0.0, 1.0) * rect.width();
 
-    let painter = ui.painter_at(rect);
-    painter.rect_filled(rect, theme::RADIUS, palette.well);
+    let painter = ui.painter_at(whole);
+    painter.rect_filled(whole, theme::RADIUS, palette.well);
     let bins = bins(statistics, low, high);
     let top = bins.iter().copied().fold(0.0, f64::max);
     if top > 0.0 {
@@ -35,7 +42,10 @@ pub(crate) fn histogram(ui: &mut Ui, label: &str, color: Color32, statistics: &B
             // Square root: tails matter more to a stretch than the peak.
             let height = (share / top).sqrt() as f32 * (rect.height() - 6.0);
             let left = rect.left() + i as f32 * width;
-            let bar = Rect::from_min_max(egui::pos2(left, rect.bottom() - height), egui::pos2(left + width + 0.5, rect.bottom()));
+            let bar = Rect::from_min_max(
+                egui::pos2(left, rect.bottom() - height),
+                egui::pos2(left + width + 0.5, rect.bottom()),
+            );
             painter.rect_filled(bar, 0.0, color.gamma_multiply(0.55));
         }
     }
@@ -47,7 +57,14 @@ pub(crate) fn histogram(ui: &mut Ui, label: &str, color: Color32, statistics: &B
     drag(ui, &response, rect, (low, high), x_of, stretch)
 }
 
-fn drag(ui: &Ui, response: &Response, rect: Rect, (low, high): (f64, f64), x_of: impl Fn(f64) -> f32, stretch: &mut Stretch) -> bool {
+fn drag(
+    ui: &Ui,
+    response: &Response,
+    rect: Rect,
+    (low, high): (f64, f64),
+    x_of: impl Fn(f64) -> f32,
+    stretch: &mut Stretch,
+) -> bool {
     let held_id = response.id.with("held");
     if response.hovered() || response.dragged() {
         ui.ctx().set_cursor_icon(egui::CursorIcon::ResizeHorizontal);

@@ -36,6 +36,19 @@ pub(crate) fn value(value: f64) -> String {
     }
 }
 
+/// About three significant digits, for narrow places.
+pub(crate) fn short(value: f64) -> String {
+    let size = value.abs();
+    if value == 0.0 {
+        "0".to_owned()
+    } else if !(1e-4..1e5).contains(&size) {
+        format!("{value:.1e}")
+    } else {
+        let decimals = (2.0 - size.log10().floor()).clamp(0.0, 4.0) as usize;
+        format!("{value:.decimals$}")
+    }
+}
+
 /// `9 s`, `2 min 05 s`, `1 h 12 min`.
 pub(crate) fn duration(secs: f32) -> String {
     let secs = secs.max(0.0).round() as u64;

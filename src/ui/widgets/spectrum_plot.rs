@@ -1,9 +1,10 @@
 //! Spectra as lines over wavelength, or over band numbers where no wavelengths are known.
 
 use egui::{Color32, Ui};
-use egui_plot::{Line, LineStyle, Plot, PlotPoints, Points};
+use egui_plot::{AxisHints, GridInput, GridMark, Line, LineStyle, Plot, PlotPoints, Points};
 use nunatak_domain::scene::BandInfo;
 
+use crate::theme;
 use crate::widgets::numbers;
 
 /// The x axis of a plot: one position per band.
@@ -37,9 +38,16 @@ pub(crate) struct Curve {
 
 /// Draws the curves; curves of another number of bands are left out. Returns the response so that
 /// the caller can hang a menu on it.
-pub(crate) fn spectrum_plot(ui: &mut Ui, id: &str, axis: &SpectrumAxis, curves: &[Curve], height: f32) -> egui::Response {
-    let x_label = if axis.nm { "nm" } else { "band" };
+pub(crate) fn spectrum_plot(
+    ui: &mut Ui,
+    id: &str,
+    axis: &SpectrumAxis,
+    curves: &[Curve],
+    height: f32,
+) -> egui::Response {
     let names = axis.clone();
+    let color = theme::of(ui);
+    let tick = |axis: AxisHints<'static>| axis.formatter(|mark, _| short(mark.value)).label_spacing(8.0..=9.0);
     let plot = Plot::new(id)
         .height(height)
         .allow_drag(false)
@@ -48,13 +56,13 @@ pub(crate) fn spectrum_plot(ui: &mut Ui, id: &str, axis: &SpectrumAxis, curves: 
         .allow_boxed_zoom(false)
         .allow_axis_zoom_drag(false)
         .show_background(true)
+        .grid_color(color.weak.gamma_multiply(0.35))
         .set_margin_fraction(egui::vec2(0.03, 0.08))
-        .y_axis_min_width(34.0)
-        .x_axis_formatter(move |mark, range| {
-            let last = mark.value + mark.step_size > *range.end();
-            if last { format!("{:.0} {x_label}", mark.value) } else { format!("{:.0}", mark.value) }
-        })
-        .y_axis_formatter(|mark, _| short(mark.value))
+        .cursor_color(color.weak.gamma_multiply(0.6))
+        .x_grid_spacer(|input| marks(input, 6.0, if axis.nm { 0.0 } else { 1.0 }))
+        .y_grid_spacer(|input| marks(input, 5.0, 0.0))
+        .custom_x_axes(vec![tick(AxisHints::new_x())])
+        .custom_y_axes(vec![tick(AxisHints::new_y()).min_thickness(34.0)])
         .label_formatter(move |hover| Some(label(&names, hover)));
     let response = plot.show(ui, |plot| {
         let fitting = |curve: &&Curve| curve.values.len() == axis.positions.len();
@@ -88,8 +96,26 @@ fn label(axis: &SpectrumAxis, hover: &egui_plot::HoverPosition<'_>) -> String {
         .enumerate()
         .min_by(|a, b| (a.1 - position.x).abs().total_cmp(&(b.1 - position.x).abs()))
         .map(|(i, x)| (axis.names[i].as_str(), *x));
-    let band = nearest.map_or(String::new(), |(band, x)| if axis.nm { format!("{band} ({x:.0} nm)") } else { band.to_owned() });
+    let band = nearest
+        .map_or(String::new(), |(band, x)| if axis.nm { format!("{band} ({x:.0} nm)") } else { band.to_owned() });
     if name.is_empty() { band } else { format!("{name}\n{band}: {}", numbers::value(position.y)) }
+}
+
+/// About `n` marks at round values, no closer than `least`.
+fn marks(input: GridInput, n: f64, least: f64) -> Vec<GridMark> {
+    let (low, high) = input.bounds;
+    let rough = (high - low) / n;
+    let step = [1.0, 2.0, 2.5]
+        .map(|factor| numbers::round_below(rough * factor))
+        .into_iter()
+        .fold(f64::MIN, f64::max)
+        .max(least);
+    if !(step > 0.0 && step.is_finite() && (high - low) / step < 200.0) {
+        return Vec::new();
+    }
+    let first = (low / step).ceil() as i64;
+    let last = (high / step).floor() as i64;
+    (first..=last).map(|i| GridMark { value: i as f64 * step, step_size: step }).collect()
 }
 
 /// Axis labels that fit 34 points.
@@ -99,10 +125,9 @@ fn short(value: f64) -> String {
         format!("{:.1}M", value / 1e6)
     } else if size >= 1e4 {
         format!("{:.0}k", value / 1e3)
-    } else if size >= 10.0 || value == 0.0 {
+    } else if size >= 10.0 || (value - value.round()).abs() < 1e-9 {
         format!("{value:.0}")
     } else {
         format!("{value:.2}")
     }
 }
-

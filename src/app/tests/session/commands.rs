@@ -5,10 +5,12 @@ use std::path::{Path, PathBuf};
 use std::sync::mpsc;
 
 use nunatak_domain::class::Rgb;
+use nunatak_domain::grid::PixelRect;
 use nunatak_domain::inspect::Probe;
 use nunatak_domain::layer::{LayerRole, LayerSource};
 use nunatak_domain::map::{MapFrame, MapPainter, Picture};
 use nunatak_domain::model::{ModelRecord, ModelReferences, NetworkConfig, Normalisation, SsmgnetConfig};
+use nunatak_domain::raster::RasterSource;
 use nunatak_domain::spectra::SpectralReference;
 use nunatak_ml::save_safetensors_bytes;
 use nunatak_ml::state::{StateDict, StateTensor};
@@ -94,6 +96,57 @@ fn predict_writes_every_file_and_counts_every_pixel() {
     assert_eq!(recipe.command["tile_px"], 64);
     let refused = session.dispatch(command(config)).expect_err("the files are there");
     assert!(refused.to_string().contains("exists"), "{refused}");
+}
+
+/// Polls until a job is half done, then cancels it; everything that happened.
+fn cancel_halfway(session: &mut Session, command: Command) -> Vec<Event> {
+    let mut events = session.dispatch(command).unwrap();
+    let job = session.jobs()[0].job;
+    while session.jobs().first().is_some_and(|status| status.done < 0.5) {
+        events.extend(session.poll());
+        std::thread::yield_now();
+    }
+    session.dispatch(Command::CancelJob { job }).expect("still running");
+    events.extend(settle(session));
+    events
+}
+
+#[test]
+fn a_cancelled_prediction_leaves_nothing_and_a_resumable_one_goes_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let raster = write_raster(&folder.path().join("scene.tif"), (2, 600, 600), utm(), |b, c, r| {
+        ((c * (b + 1) + r) % 97) as f32 / 97.0
+    });
+    let model = write_model(&folder.path().join("m.safetensors"), Normalisation::None);
+    let predict = |out: &str, resume: bool| {
+        command(json!({
+            "command": "predict", "model": model, "raster": raster, "out": folder.path().join(out),
+            "tile_px": 24, "resume": resume,
+        }))
+    };
+    let files = || std::fs::read_dir(folder.path()).unwrap().count();
+    let before = files();
+    let mut session = session();
+
+    let cancelled = cancel_halfway(&mut session, predict("a.tif", false));
+    let after_cancel = files();
+    cancel_halfway(&mut session, predict("b.tif", true));
+    let resumed = act(&mut session, predict("b.tif", true));
+    let whole = act(&mut session, predict("c.tif", false));
+
+    let end = cancelled.iter().rev().find(|event| matches!(event, Event::JobEnded { .. }));
+    assert!(matches!(end, Some(Event::JobEnded { outcome: JobOutcome::Cancelled, .. })), "{end:?}");
+    assert_eq!(after_cancel, before);
+    let skipped = fact(&report(&resumed).facts, "tiles_resumed").as_u64().unwrap();
+    assert!(skipped > 0, "{:?}", report(&resumed));
+    assert_eq!(fact(&report(&resumed).facts, "classes"), fact(&report(&whole).facts, "classes"));
+    assert_eq!(pixels(&folder.path().join("b.tif")), pixels(&folder.path().join("c.tif")));
+}
+
+fn pixels(path: &Path) -> Vec<f32> {
+    let mut source = nunatak_io::open(path).unwrap();
+    let whole = PixelRect::whole(source.info().width, source.info().height);
+    source.read_window(whole, &[0]).unwrap().data
 }
 
 #[test]
@@ -199,7 +252,7 @@ fn the_prior_of_the_models_references_compares_normalised_values() {
     let distances = answer.layers[1].references.as_ref().expect("two bands, two references");
     assert_eq!((distances.best, distances.valid), (0, true));
     assert!(distances.distances[0].abs() < 1e-4, "{distances:?}");
-    assert_eq!(session.reference_values(&[9000.0, 8000.0]).len(), 2);
+    assert_eq!(session.reference_values(id, &[9000.0, 8000.0]).len(), 2);
     let view = view_of(&session, 40, 40);
     let frame = sharp_frame(&mut session, &view);
     assert!(frame.layers[1].prior.is_some() && frame.layers[1].tiles.len() == 1);
@@ -271,15 +324,9 @@ fn the_prior_as_files_counts_labels_and_warns_of_scales() {
     let events = act(&mut session, prior(&thousands, "t.tif", "default"));
 
     assert!(notices(&events).iter().any(|text| text.contains("smaller than the references")), "{events:?}");
-    let mut source = nunatak_io::open(&folder.path().join("default.tif")).unwrap();
-    let similarity = nunatak_domain::raster::RasterSource::read_window(
-        &mut source,
-        nunatak_domain::grid::PixelRect::whole(30, 20),
-        &[0],
-    )
-    .unwrap();
-    assert!(similarity.get(0, 0, 0).is_nan());
-    assert!(similarity.get(0, 5, 5) > 0.99, "{}", similarity.get(0, 5, 5));
+    let similarity = pixels(&folder.path().join("default.tif"));
+    assert!(similarity[0].is_nan());
+    assert!(similarity[5 * 30 + 5] > 0.99, "{}", similarity[5 * 30 + 5]);
 }
 
 #[test]

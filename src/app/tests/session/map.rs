@@ -244,6 +244,35 @@ fn stretching_to_the_view_looks_at_the_view_only() {
 }
 
 #[test]
+fn a_large_file_without_overviews_shows_a_draft_first() {
+    // 1 GiB of interleaved bands, sparse on the disk: a whole view decodes 256 rows of 128 KiB.
+    const SIDE: u64 = 8192;
+    const BANDS: u64 = 16;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("large.img");
+    let header = format!(
+        "ENVI\nsamples = {SIDE}\nlines = {SIDE}\nbands = {BANDS}\ndata type = 1\ninterleave = bip\nbyte order = 0\n"
+    );
+    std::fs::write(folder.path().join("large.hdr"), header).unwrap();
+    std::fs::File::create(&path).unwrap().set_len(SIDE * SIDE * BANDS).unwrap();
+    let mut session = session();
+    open(&mut session, &path);
+    let view = view_of(&session, 256, 256);
+
+    let empty = session.frame(&view, None);
+    session.want(&empty.missing);
+    settle(&mut session);
+    let draft = session.frame(&view, None);
+    session.want(&draft.missing);
+    settle(&mut session);
+    let sharp = session.frame(&view, None);
+
+    assert!(empty.layers[0].tiles.is_empty());
+    assert_eq!((draft.layers[0].tiles.len(), &draft.missing), (1, &empty.missing));
+    assert_eq!((sharp.layers[0].tiles.len(), sharp.missing.len()), (1, 0));
+}
+
+#[test]
 fn a_file_that_vanishes_is_said_once_and_nothing_waits_for_it() {
     let folder = tempfile::tempdir().unwrap();
     let path = write_raster(&folder.path().join("a.tif"), (1, 600, 600), utm(), |_, c, _| c as f32);
