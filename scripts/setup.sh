@@ -118,6 +118,9 @@ set_up() {
     if [ -n "${missing// /}" ]; then install_packages $missing; fi
     rust_is_new_enough || install_rust
 
+    # Mesa looks for other GPUs through the session's runtime folder and complains where there is none.
+    if [ -z "${XDG_RUNTIME_DIR:-}" ]; then export NODEVICE_SELECT="${NODEVICE_SELECT:-1}"; fi
+
     # Outside of the checkout, so that clones share what is built.
     export CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-${XDG_CACHE_HOME:-$HOME/.cache}/nunatak/target}"
     if [ ! -d "$CARGO_TARGET_DIR" ]; then

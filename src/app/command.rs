@@ -15,7 +15,8 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "command", rename_all = "snake_case")]
 pub enum Command {
-    /// Opens a raster and puts a layer on top of the map.
+    /// Opens a raster and puts a layer on top of the map. Scenes and layers are numbered
+    /// from 1 in the order they come, each on its own: a script may rely on it.
     OpenScene {
         path: PathBuf,
     },
@@ -242,6 +243,7 @@ mod tests {
                 bbox: Some(bounds),
                 bands: Some(vec![3, 2, 1]),
                 overlay_opacity: 0.5,
+                looks: Vec::new(),
                 overwrite: true,
             }),
             Command::Convert(ConvertConfig {

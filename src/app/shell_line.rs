@@ -266,6 +266,7 @@ mod tests {
             bbox: Some(GeoBounds { min_x: -10.5, min_y: 0.0, max_x: 1.0, max_y: 2.0 }),
             bands: Some(vec![3, 2, 1]),
             overlay_opacity: 0.5,
+            looks: Vec::new(),
             overwrite: false,
         });
 

@@ -424,6 +424,7 @@ impl From<RenderArgs> for Command {
             bbox: args.bbox,
             bands: list(args.bands),
             overlay_opacity: args.overlay_opacity,
+            looks: Vec::new(),
             overwrite: args.write.overwrite,
         })
     }

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use crate::geo::GeoBounds;
+use crate::layer::Blend;
+use crate::style::Style;
 
 /// Which adapter computes: `auto`, `cpu`, `gpu`, `gpu:1`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -206,8 +208,22 @@ pub struct RenderConfig {
     /// Of every raster but the first.
     #[serde(default = "one")]
     pub overlay_opacity: f32,
+    /// How each raster is drawn, in the order of `rasters`; where this is empty, `bands` and
+    /// `overlay_opacity` say it, and else the files themselves.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub looks: Vec<RasterLook>,
     #[serde(default)]
     pub overwrite: bool,
+}
+
+/// How one raster of a picture is drawn: what a layer of the map knows.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RasterLook {
+    pub style: Style,
+    /// In [0, 1].
+    pub opacity: f32,
+    #[serde(default)]
+    pub blend: Blend,
 }
 
 fn one() -> f32 {

@@ -22,6 +22,7 @@ impl Shell {
             Event::SceneOpened { scene, layer } => {
                 self.map.chosen = Some(layer);
                 self.remember_scene(scene);
+                self.map.show_if_hidden = Some(layer);
                 self.ask_again();
             }
             Event::LayersChanged | Event::ReferencesChanged => self.ask_again(),

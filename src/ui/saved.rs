@@ -33,6 +33,8 @@ pub(crate) struct Saved {
     /// Rasters and models, newest first.
     pub recent: Vec<PathBuf>,
     pub theme: ThemeChoice,
+    /// Not remembered: a new session begins with looking.
+    #[serde(skip)]
     pub workspace: Workspace,
     pub side_panel: bool,
     /// Where the last file was written.

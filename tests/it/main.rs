@@ -2,5 +2,6 @@
 //! Burn, wgpu and GDAL again.
 
 mod cli;
+mod layering;
 mod prior_parity;
 mod ssmgnet_parity;

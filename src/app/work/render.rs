@@ -49,7 +49,11 @@ pub(crate) fn check(config: &RenderConfig) -> Result<(), CommandError> {
     if config.bands.as_ref().is_some_and(|bands| bands.len() != 1 && bands.len() != 3) {
         return refuse("choose one band or three");
     }
-    if !(0.0..=1.0).contains(&config.overlay_opacity) {
+    if !config.looks.is_empty() && config.looks.len() != config.rasters.len() {
+        return refuse("give a look for each raster, or none");
+    }
+    let opacities = config.looks.iter().map(|look| look.opacity).chain([config.overlay_opacity]);
+    if !opacities.into_iter().all(|opacity| (0.0..=1.0).contains(&opacity)) {
         return refuse("opacity is a number from 0 to 1");
     }
     if config
@@ -106,12 +110,19 @@ impl Table {
             monitor.progress(0.0, "reading statistics");
             let mut info = described(path, monitor)?;
             let mut layer = NewLayer::of(&info);
-            if index > 0 {
+            if let Some(look) = config.looks.get(index) {
+                check_style(&look.style, &info).map_err(|error| JobError::Failed(Notice::error(error.to_string())))?;
+                layer.style = look.style.clone();
+                layer.opacity = look.opacity;
+            } else if index > 0 {
                 layer.opacity = config.overlay_opacity;
             } else if let Some(bands) = &config.bands {
                 layer.style = style_of(&mut info, bands, monitor)?;
             }
-            layers.add_scene(info, layer);
+            let (_, id) = layers.add_scene(info, layer);
+            if let (Some(look), Ok(layer)) = (config.looks.get(index), layers.get_mut(id)) {
+                layer.blend = look.blend;
+            }
         }
         let mut atlas = Atlas::default();
         let (notices, _) = atlas.update(layers.all(), layers.scenes());

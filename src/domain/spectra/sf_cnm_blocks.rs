@@ -58,8 +58,15 @@ impl PriorTables {
         }
     }
 
-    /// Classes and distances of pixels given band by band, all slices of one length.
+    /// Classes and distances of pixels given band by band, all slices of one length, with the
+    /// widest vectors the processor has; the order of operations is the same for all of them.
     pub(super) fn pixels(&self, bands: &[&[f32]], classes: &mut [u16], distance: &mut [f32]) {
+        pulp::Arch::new().dispatch(|| self.pixels_vectorised(bands, classes, distance));
+    }
+
+    // Inlined into the dispatch, as is all it calls: only there are wide vectors allowed.
+    #[inline(always)]
+    fn pixels_vectorised(&self, bands: &[&[f32]], classes: &mut [u16], distance: &mut [f32]) {
         let mut block =
             Block { values: vec![[0.0; LANES]; self.n_bands], responses: vec![[0.0; LANES]; self.n_references] };
         let chunks = classes.chunks_mut(LANES).zip(distance.chunks_mut(LANES));
@@ -86,6 +93,7 @@ struct Block {
 
 impl Block {
     /// Copies `n` pixels from `start` on; says which of them have a value in every band.
+    #[inline(always)]
     fn load(&mut self, bands: &[&[f32]], start: usize, n: usize) -> [bool; LANES] {
         let mut valid = [true; LANES];
         for (values, band) in self.values.iter_mut().zip(bands) {
@@ -101,6 +109,7 @@ impl Block {
     }
 
     /// The nearest candidate and its distance, the first of equals.
+    #[inline(always)]
     fn nearest(&mut self, tables: &PriorTables) -> ([u32; LANES], Lanes) {
         for (response, row) in self.responses.iter_mut().zip(tables.product.chunks_exact(tables.n_bands)) {
             let mut sum = [0.0; LANES];
@@ -124,6 +133,7 @@ impl Block {
         (best, nearest)
     }
 
+    #[inline(always)]
     fn distance(&self, candidate: usize, shift: &[f32]) -> Lanes {
         let mut sum = [0.0; LANES];
         for (shift, response) in shift.iter().zip(&self.responses) {

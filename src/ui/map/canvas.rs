@@ -43,6 +43,11 @@ pub(crate) fn map_ui(
     {
         state.camera.fit(bounds, now);
     }
+    if let Some(bounds) = state.show_if_hidden.take().and_then(|layer| session.layer_bounds(layer))
+        && !bounds.intersects(&state.camera.view().bounds())
+    {
+        state.camera.glide_fit(bounds, now);
+    }
     swipe::check(session, state);
     input::navigate(ui, rect, &response, state);
     if state.camera.advance(now) {

@@ -34,6 +34,8 @@ pub(crate) struct MapState {
     pub(super) box_from: Option<egui::Pos2>,
     /// Tiles are missing since this time.
     pub(super) missing_since: Option<f64>,
+    /// A new layer: brought into view where the map looks elsewhere.
+    pub show_if_hidden: Option<LayerId>,
     /// Layer that right-click, 1:1 and band steps mean.
     pub chosen: Option<LayerId>,
     /// Physical pixels per point, as of the last frame.

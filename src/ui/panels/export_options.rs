@@ -4,8 +4,10 @@ use std::path::{Path, PathBuf};
 
 use nunatak_app::{Command, Session};
 use nunatak_domain::geo::GeoBounds;
-use nunatak_domain::job::{Connectivity, ConvertConfig, PolygonizeConfig, PriorConfig, RenderConfig, SimilarityMode};
-use nunatak_domain::layer::{Layer, LayerRole, LayerSource};
+use nunatak_domain::job::{
+    Connectivity, ConvertConfig, PolygonizeConfig, PriorConfig, RasterLook, RenderConfig, SimilarityMode,
+};
+use nunatak_domain::layer::{Layer, LayerSource};
 use nunatak_domain::map::MapView;
 use nunatak_domain::style::Style;
 
@@ -35,7 +37,7 @@ impl Format {
 
     pub(super) const fn hint(self) -> &'static str {
         match self {
-            Self::GeoTiff => "Same pixels; classes keep palette and names, QGIS gets a .qml",
+            Self::GeoTiff => "Same pixels; classes keep their colours and names, also in QGIS",
             Self::Cog => "With overviews, fast over a network",
             Self::Shapefile => "One polygon per patch with class_id, label and area",
             Self::GeoPackage => "One file, long field names, any size",
@@ -134,22 +136,31 @@ pub(super) fn commands(
     }
 }
 
-/// A picture of what the map shows.
+/// A picture of what the map shows. A prior is drawn live and has no file: it is left out.
 pub(crate) fn view_picture(session: &Session, view: &MapView, out: PathBuf, overwrite: bool) -> Command {
     let shown = |layer: &&Layer| layer.visible && matches!(layer.source, LayerSource::Scene { .. });
-    let layers: Vec<&Layer> = session.layers().iter().filter(shown).collect();
-    let rasters =
-        layers.iter().filter_map(|layer| Some(session.scene(layer.source.scene())?.info.path.clone())).collect();
+    let layers = || session.layers().iter().filter(shown);
+    let path = |layer: &Layer| Some(session.scene(layer.source.scene())?.info.path.clone());
     Command::Render(RenderConfig {
-        rasters,
+        rasters: layers().filter_map(path).collect(),
         out,
         width_px: view.width_px,
         height_px: view.height_px,
         bbox: Some(view.bounds()),
-        bands: layers.first().filter(|layer| layer.role == LayerRole::Imagery).map(|layer| layer.style.bands()),
-        overlay_opacity: layers.get(1).map_or(1.0, |layer| layer.opacity),
+        // For those who copy the command: as much of the looks as its line can say.
+        bands: layers().next().and_then(drawn_bands),
+        overlay_opacity: layers().nth(1).map_or(1.0, |layer| layer.opacity),
+        looks: layers().map(look).collect(),
         overwrite,
     })
+}
+
+fn drawn_bands(layer: &Layer) -> Option<Vec<usize>> {
+    (!matches!(layer.style, Style::Classes { .. })).then(|| layer.style.bands())
+}
+
+fn look(layer: &Layer) -> RasterLook {
+    RasterLook { style: layer.style.clone(), opacity: layer.opacity, blend: layer.blend }
 }
 
 fn layer_picture(session: &Session, layer: &Layer, raster: PathBuf, out: PathBuf, overwrite: bool) -> Command {
@@ -159,15 +170,15 @@ fn layer_picture(session: &Session, layer: &Layer, raster: PathBuf, out: PathBuf
     let GeoBounds { min_x, min_y, max_x, max_y } = bounds.unwrap_or_default();
     let (width, height) = ((max_x - min_x) / unit, (max_y - min_y) / unit);
     let shrink = (LONGEST_PX / width.max(height)).min(1.0);
-    let classes = matches!(layer.style, Style::Classes { .. });
     Command::Render(RenderConfig {
         rasters: vec![raster],
         out,
         width_px: (width * shrink).round().max(1.0) as u32,
         height_px: (height * shrink).round().max(1.0) as u32,
         bbox: bounds,
-        bands: (!classes).then(|| layer.style.bands()),
+        bands: drawn_bands(layer),
         overlay_opacity: 1.0,
+        looks: vec![RasterLook { opacity: 1.0, ..look(layer) }],
         overwrite,
     })
 }

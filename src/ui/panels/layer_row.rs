@@ -191,6 +191,7 @@ fn as_command(session: &Session, layer: &Layer) -> Option<Command> {
             bbox: None,
             bands: Some(layer.style.bands()),
             overlay_opacity: 1.0,
+            looks: Vec::new(),
             overwrite: false,
         }),
     })

@@ -99,3 +99,38 @@ fn dragging_a_row_sideways_changes_its_opacity() {
     let opacity = harness.state().session().layers()[0].opacity;
     assert!((opacity - 0.5).abs() < 0.05, "{opacity}");
 }
+
+#[test]
+fn the_picture_of_the_view_is_drawn_as_the_map_is() {
+    let mut harness = with_scene();
+    click_row(&mut harness);
+    click(&mut harness, "One band");
+
+    let shell = harness.state();
+    let view = *shell.map.camera.view();
+    let command = crate::panels::view_picture(shell.session(), &view, "view.png".into(), false);
+
+    let nunatak_app::Command::Render(config) = command else { panic!("{command:?}") };
+    assert_eq!(config.bbox, Some(view.bounds()));
+    assert_eq!(config.looks[0].style, shell.session().layers()[0].style);
+    assert!(shell.session().command_line(&nunatak_app::Command::Render(config)).is_some());
+}
+
+#[test]
+fn opening_a_style_leaves_the_side_panel_as_wide_as_it_was() {
+    let mut harness = with_scene();
+    let edge = |harness: &egui_kittest::Harness<'_, crate::Shell>| harness.get_by_label("Map").rect().right();
+    let before = edge(&harness);
+
+    click_row(&mut harness);
+    harness.run_steps(3);
+    assert_eq!(edge(&harness), before, "three bands");
+
+    click(&mut harness, "One band");
+    harness.run_steps(3);
+    assert_eq!(edge(&harness), before, "one band");
+
+    click(&mut harness, "Export");
+    harness.run_steps(3);
+    assert_eq!(edge(&harness), before, "export");
+}

@@ -7,6 +7,9 @@ use nunatak_domain::scene::BandInfo;
 use crate::theme;
 use crate::widgets::numbers;
 
+/// More bands than this are a line without dots.
+const MAX_DOTS: usize = 40;
+
 /// The x axis of a plot: one position per band.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct SpectrumAxis {
@@ -61,7 +64,11 @@ pub(crate) fn spectrum_plot(
         .cursor_color(color.weak.gamma_multiply(0.6))
         .x_grid_spacer(|input| marks(input, 6.0, if axis.nm { 0.0 } else { 1.0 }))
         .y_grid_spacer(|input| marks(input, 5.0, 0.0))
-        .custom_x_axes(vec![tick(AxisHints::new_x())])
+        .custom_x_axes(vec![tick(AxisHints::new_x()).formatter(|mark, range| {
+            // A label at the right end would be cut off.
+            let room = range.end() - mark.value > 0.05 * (range.end() - range.start());
+            if room { short(mark.value) } else { String::new() }
+        })])
         .custom_y_axes(vec![tick(AxisHints::new_y()).min_thickness(34.0)])
         .label_formatter(move |hover| Some(label(&names, hover)));
     let response = plot.show(ui, |plot| {
@@ -71,14 +78,20 @@ pub(crate) fn spectrum_plot(
         }
         for curve in curves.iter().filter(fitting).filter(|curve| curve.main) {
             plot.line(line(axis, curve).width(2.0).style(LineStyle::Solid));
-            plot.points(Points::new(curve.name.clone(), points(axis, curve)).color(curve.color).radius(2.5));
+            if axis.positions.len() <= MAX_DOTS {
+                plot.points(Points::new(curve.name.clone(), points(axis, curve)).color(curve.color).radius(2.5));
+            }
         }
     });
     response.response
 }
 
+/// In the order of the axis: hyperspectral sensors list overlapping detectors one after the other.
 fn points<'a>(axis: &SpectrumAxis, curve: &Curve) -> PlotPoints<'a> {
-    axis.positions.iter().zip(&curve.values).filter_map(|(&x, value)| value.map(|y| [x, y])).collect()
+    let known = axis.positions.iter().zip(&curve.values).filter_map(|(&x, value)| value.map(|y| [x, y]));
+    let mut points: Vec<[f64; 2]> = known.collect();
+    points.sort_by(|a, b| a[0].total_cmp(&b[0]));
+    points.into()
 }
 
 fn line<'a>(axis: &SpectrumAxis, curve: &Curve) -> Line<'a> {
