@@ -37,7 +37,8 @@ impl Style {
         }
         let by_role = [ColorRole::Red, ColorRole::Green, ColorRole::Blue]
             .map(|role| info.bands.iter().position(|b| b.color == role));
-        let picture = matches!(by_role, [Some(_), Some(_), Some(_)]);
+        // More than red, green, blue and alpha is a measurement, not a picture.
+        let picture = info.n_bands() <= 4 && matches!(by_role, [Some(_), Some(_), Some(_)]);
         let method = if picture && info.bands.iter().all(|b| b.data_type == crate::scene::DataType::UInt8) {
             StretchMethod::Manual
         } else {

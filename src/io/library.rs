@@ -13,7 +13,7 @@ use crate::error::sentence;
 /// Settings that hold unless the environment says otherwise.
 const SETTINGS: [(&str, &str); 8] = [
     // Megabytes, shared by all threads: GDAL's own default is 5 % of the machine's memory.
-    ("GDAL_CACHEMAX", "256"),
+    ("GDAL_CACHEMAX", "128"),
     // Longitude before latitude, easting before northing, whatever the authority prefers.
     ("OSR_DEFAULT_AXIS_MAPPING_STRATEGY", "TRADITIONAL_GIS_ORDER"),
     ("GDAL_HTTP_CONNECTTIMEOUT", "10"),

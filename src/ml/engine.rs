@@ -50,30 +50,30 @@ impl Engine {
     /// # Errors
     /// The adapter asked for does not exist (the sentence lists those that do) or refuses.
     pub fn new(choice: DeviceChoice) -> Result<Self, MlError> {
-        let adapters = adapters();
+        // Listing adapters starts the graphics drivers: not for those who do without.
         match choice {
             DeviceChoice::Cpu => Ok(Self::cpu()),
-            DeviceChoice::Auto => {
-                let Some(adapter) = best(adapters).filter(|adapter| !adapter.software) else {
-                    return Ok(Self::cpu().remark(match adapters.first() {
-                        Some(adapter) => format!("{} is a software adapter; the CPU backend is faster", adapter.name),
-                        None => "no graphics adapter was found".to_owned(),
-                    }));
-                };
-                match Self::gpu(adapter) {
-                    Ok(engine) => Ok(engine),
-                    Err(error) => Ok(Self::cpu().remark(format!("{error}; the CPU is used"))),
-                }
-            }
-            DeviceChoice::Gpu(None) => match best(adapters) {
+            DeviceChoice::Auto => Ok(Self::auto(adapters())),
+            DeviceChoice::Gpu(None) => match best(adapters()) {
                 Some(adapter) => Self::gpu(adapter),
                 None => Err(MlError::Device("no graphics adapter was found; choose cpu".to_owned())),
             },
-            DeviceChoice::Gpu(Some(index)) => match adapters.get(index) {
+            DeviceChoice::Gpu(Some(index)) => match adapters().get(index) {
                 Some(adapter) => Self::gpu(adapter),
-                None => Err(MlError::Device(out_of_range(index, adapters))),
+                None => Err(MlError::Device(out_of_range(index, adapters()))),
             },
         }
+    }
+
+    /// The best hardware adapter, else the CPU with the reason as a remark.
+    fn auto(adapters: &[AdapterInfo]) -> Self {
+        let Some(adapter) = best(adapters).filter(|adapter| !adapter.software) else {
+            return Self::cpu().remark(match adapters.first() {
+                Some(adapter) => format!("{} is a software adapter; the CPU backend is faster", adapter.name),
+                None => "no graphics adapter was found".to_owned(),
+            });
+        };
+        Self::gpu(adapter).unwrap_or_else(|error| Self::cpu().remark(format!("{error}; the CPU is used")))
     }
 
     pub fn cpu() -> Self {

@@ -31,7 +31,7 @@ const OURS: [(&str, &[&str]); 8] = [
 /// Names under `[dependencies]` of a crate; dev-dependencies may be anything.
 fn dependencies(layer: &str) -> Vec<String> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("src").join(layer).join("Cargo.toml");
-    let text = std::fs::read_to_string(&path).unwrap();
+    let text = std::fs::read_to_string(&path).expect("the manifest of a layer");
     text.lines()
         .skip_while(|line| line.trim() != "[dependencies]")
         .skip(1)

@@ -50,7 +50,7 @@ pub(super) fn divider(ui: &mut Ui, rect: Rect, session: &Session, state: &mut Ma
         );
     }
     if let Some(layer) = session.layer(swipe.layer) {
-        let y = rect.top() + theme::FLOAT + 36.0;
+        let y = rect.top() + theme::FLOAT + 52.0;
         text_on_map(&painter, egui::pos2(x + 10.0, y), Align2::LEFT_CENTER, &layer.name);
         text_on_map(&painter, egui::pos2(x - 10.0, y), Align2::RIGHT_CENTER, "without");
     }

@@ -162,7 +162,10 @@ fn write_ui(ui: &mut Ui, session: &Session, state: &ExportPanel, layer: &Layer, 
     widgets::line(ui, |ui| {
         let all = commands(session, layer, state.format, &out, state.knobs, view, state.overwrite);
         let lines: Vec<String> = all.iter().filter_map(|command| session.command_line(command)).collect();
-        if widgets::primary_button(ui, ready, &format!("{}  Export", icons::EXPORT)).clicked() {
+        if widgets::primary_button(ui, ready, &format!("{}  Export", icons::EXPORT))
+            .accessible_name("Write file")
+            .clicked()
+        {
             wishes.commands.extend(all);
         }
         if !lines.is_empty() && widgets::icon_button(ui, icons::TERMINAL_WINDOW, "Copy as command", false).clicked() {

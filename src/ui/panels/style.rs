@@ -12,7 +12,7 @@ use nunatak_domain::style::{Stretch, StretchMethod, Style, scheme_of};
 use crate::wishes::Wishes;
 use crate::{theme, widgets};
 
-const LABEL: f32 = 76.0;
+const LABEL: f32 = 66.0;
 
 #[derive(Clone, Copy, PartialEq)]
 enum Kind {
@@ -226,7 +226,7 @@ fn method_ui(
     let mut wanted = None;
     row(ui, "Stretch", |ui| {
         let width = ui.available_width() - 2.0 * (56.0 + ui.spacing().item_spacing.x);
-        let combo = ComboBox::from_id_salt(("method", layer.id)).selected_text(name).width(width);
+        let combo = ComboBox::from_id_salt(("method", layer.id)).selected_text(name).width(width).truncate();
         combo.show_ui(ui, |ui| {
             for (choice, name) in &CHOICES[..4] {
                 if ui.selectable_label(*choice == method, *name).clicked() {

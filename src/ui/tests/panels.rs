@@ -62,7 +62,7 @@ fn export_writes_the_chosen_format() {
     harness.state_mut().export.path = out.to_string_lossy().into_owned();
     harness.state_mut().export.path_chosen = true;
     harness.run_steps(2);
-    harness.get_by_label_contains("  Export").click();
+    harness.get_by_label("Write file").click();
     until(&mut harness, "the copy is written", |_| out.is_file());
 }
 
@@ -130,7 +130,9 @@ fn opening_a_style_leaves_the_side_panel_as_wide_as_it_was() {
     harness.run_steps(3);
     assert_eq!(edge(&harness), before, "one band");
 
-    click(&mut harness, "Export");
-    harness.run_steps(3);
-    assert_eq!(edge(&harness), before, "export");
+    for workspace in ["Explain", "Export"] {
+        click(&mut harness, workspace);
+        harness.run_steps(3);
+        assert_eq!(edge(&harness), before, "{workspace}");
+    }
 }

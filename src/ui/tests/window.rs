@@ -1,6 +1,7 @@
 use egui::accesskit::Role;
 use egui::{Key, Modifiers};
 use egui_kittest::kittest::Queryable as _;
+use nunatak_domain::layer::LayerRole;
 use nunatak_domain::notice::Level;
 
 use super::support::{click, sample, until, window, with_scene};
@@ -76,4 +77,36 @@ fn workspaces_rearrange_the_right_side() {
 
     click(&mut harness, "Export");
     harness.get_by_label("Export path");
+}
+
+#[test]
+fn four_clicks_lead_from_the_start_to_a_shapefile_of_the_sample() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let mut harness = window(RunOptions::default());
+    harness.state_mut().saved.export_dir = Some(folder.path().to_owned());
+
+    click(&mut harness, "Try the sample");
+    until(&mut harness, "the class map is there", |shell| {
+        shell.session().layers().iter().any(|layer| layer.role == LayerRole::ClassMap)
+            && shell.session().jobs().is_empty()
+    });
+    let roles: Vec<LayerRole> = harness.state().session().layers().iter().map(|layer| layer.role).collect();
+    for role in [LayerRole::Imagery, LayerRole::Attention, LayerRole::GradCam, LayerRole::Probabilities] {
+        assert!(roles.contains(&role), "{role:?} of {roles:?}");
+    }
+
+    click(&mut harness, "Export");
+    click(&mut harness, "Polygons, shapefile");
+    harness.get_by_label("Write file").click();
+    until(&mut harness, "the shapefile is written", |shell| {
+        shell.session().jobs().is_empty() && std::fs::read_dir(folder.path()).is_ok_and(|files| files.count() > 3)
+    });
+
+    let endings: Vec<String> = std::fs::read_dir(folder.path())
+        .expect("the folder")
+        .filter_map(|file| Some(file.ok()?.path().extension()?.to_string_lossy().into_owned()))
+        .collect();
+    for ending in ["shp", "shx", "dbf", "prj", "cpg"] {
+        assert!(endings.iter().any(|found| found == ending), "{ending} of {endings:?}");
+    }
 }
