@@ -3,9 +3,10 @@
 use std::time::Instant;
 
 use nunatak_domain::grid::TileId;
-use nunatak_domain::layer::SceneId;
+use nunatak_domain::layer::{Layer, SceneId};
 use nunatak_domain::map::TileKey;
 use nunatak_domain::notice::Notice;
+use nunatak_domain::scene::SceneInfo;
 use nunatak_jobs::{Arrival, JobError, JobEvent, JobId};
 
 use crate::event::{Event, JobOutcome, JobReport};
@@ -54,10 +55,7 @@ impl Session {
             }
             (Ask::Probe(_), Ok(Answer::Probe(answer))) => events.push(Event::Probed(answer)),
             (Ask::Tile(key), Err(why)) => self.tile_failed(key, why, events),
-            (Ask::Probe(_), Err(why)) => {
-                // Said by the tiles already where it concerns a file that is gone.
-                log::warn!("{why}");
-            }
+            (Ask::Probe(_), Err(why)) => log::warn!("{why}"),
             (Ask::Tile(_), Ok(Answer::Probe(_))) | (Ask::Probe(_), Ok(Answer::Tile { .. })) => {}
         }
     }
@@ -147,7 +145,8 @@ impl Session {
                 events.push(Event::LayersChanged);
                 JobReport::default()
             }
-            Done::Layers { report, layers } => {
+            Done::Layers { report, mut layers } => {
+                number(&mut layers, self.layers.all());
                 for (info, layer) in layers {
                     let (scene, layer) = self.layers.add_scene(info, layer);
                     events.push(Event::SceneOpened { scene, layer });
@@ -181,6 +180,19 @@ impl Session {
             status.left_s = known.then(|| status.elapsed_s * (1.0 - status.done) / status.done);
         }
     }
+}
+
+/// Results of a second run beside those of the first: `Class map – a.tif` becomes
+/// `Class map 2 – a.tif`, and all of one run have one number.
+fn number(new: &mut [(SceneInfo, NewLayer)], known: &[Layer]) {
+    let numbered = |name: &str, n: u32| match (n, name.split_once(" – ")) {
+        (1, _) => name.to_owned(),
+        (_, Some((what, of))) => format!("{what} {n} – {of}"),
+        (_, None) => format!("{name} {n}"),
+    };
+    let free = |n: &u32| new.iter().all(|(_, layer)| known.iter().all(|old| old.name != numbered(&layer.name, *n)));
+    let n = (1..=u32::MAX).find(free).unwrap_or(1);
+    new.iter_mut().for_each(|(_, layer)| layer.name = numbered(&layer.name, n));
 }
 
 fn notice_of(error: JobError, title: Option<&str>) -> Notice {

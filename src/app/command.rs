@@ -159,6 +159,7 @@ mod tests {
     use nunatak_domain::class::{ClassId, ClassScheme, Rgb};
     use nunatak_domain::grid::PixelRect;
     use nunatak_domain::job::{Connectivity, PredictMode, SimilarityMode};
+    use nunatak_domain::model::Normalisation;
     use nunatak_domain::style::Stretch;
 
     use super::*;
@@ -223,6 +224,7 @@ mod tests {
                 out: "s.tif".into(),
                 classes: Some("c.tif".into()),
                 mode: SimilarityMode::Compat,
+                normalisation: Some(Normalisation::ScaleOffset { scale: vec![0.5; 2], offset: vec![0.0; 2] }),
                 bands: Some(vec![1, 0]),
                 overwrite: true,
             }),
@@ -241,6 +243,7 @@ mod tests {
                 width_px: 1200,
                 height_px: 800,
                 bbox: Some(bounds),
+                crs: Some("EPSG:32633".to_owned()),
                 bands: Some(vec![3, 2, 1]),
                 overlay_opacity: 0.5,
                 looks: Vec::new(),

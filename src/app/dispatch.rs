@@ -5,7 +5,8 @@ use std::path::Path;
 use nunatak_domain::colormap::ColormapName;
 use nunatak_domain::job::DeviceChoice;
 use nunatak_domain::layer::{LayerId, LayerRole, LayerSource, SceneId};
-use nunatak_domain::map::MAX_RESIDENT_BANDS;
+use nunatak_domain::map::{MAX_LIVE_REFERENCES, MAX_RESIDENT_BANDS};
+use nunatak_domain::notice::Notice;
 use nunatak_domain::scene::BandStatistics;
 use nunatak_domain::style::{Stretch, StretchMethod, Style};
 use nunatak_jobs::{JobError, JobId, JobMonitor, Lane, Runner};
@@ -44,7 +45,8 @@ impl Session {
             Command::SaveReferences { path, overwrite } => {
                 let set = self.references.set().clone();
                 let title = format!("Save {}", name(&path));
-                Ok(self.start(Target::Files, title, move |_| work::save::references(&set, &path, overwrite)))
+                // A prior that reads the file may be asked for next: both take their turns.
+                Ok(self.compute(title, move |_, _| work::save::references(&set, &path, overwrite)))
             }
             Command::RemoveLayer { layer } => self.remove_layer(layer),
             Command::MoveLayer { layer, to } => {
@@ -255,6 +257,14 @@ impl Session {
                 prior.n_bands()
             )));
         }
+        if prior.n_references() > MAX_LIVE_REFERENCES {
+            return Err(CommandError(format!(
+                "the live prior takes up to {MAX_LIVE_REFERENCES} references and there are {}: \
+                 switch some off or compute it as a file with `nunatak prior`",
+                prior.n_references()
+            )));
+        }
+        let mismatch = self.references.scale_mismatch(info);
         let layer = NewLayer {
             name: format!("Prior of {name}"),
             style: similarity_style(&Style::Classes { band: 0, scheme: self.references.set().scheme() }),
@@ -263,7 +273,12 @@ impl Session {
             opacity: 1.0,
         };
         self.layers.add(LayerSource::Prior { scene }, layer);
-        Ok(self.layers_changed())
+        let mut events = self.layers_changed();
+        events.extend(mismatch.map(|text| {
+            let next_step = "Scale the raster or the references so that both hold the same unit";
+            Event::Notice(Notice::warning(text).next_step(next_step))
+        }));
+        Ok(events)
     }
 
     fn predict_layer(&mut self, scene: SceneId, class: Option<usize>) -> Result<Vec<Event>, CommandError> {

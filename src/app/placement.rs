@@ -24,6 +24,8 @@ const NET: usize = 8;
 pub(crate) struct Atlas {
     anchor: Option<SceneId>,
     crs: Option<Crs>,
+    /// Somebody chose the CRS: it follows no scene.
+    chosen: Option<Crs>,
     /// From the map to WGS 84.
     lon_lat: Option<Transformer>,
     places: BTreeMap<SceneId, Result<Place, Notice>>,
@@ -55,6 +57,11 @@ struct Warp {
 }
 
 impl Atlas {
+    /// A map whose CRS is chosen; `None` takes that of its scenes.
+    pub(crate) fn in_crs(chosen: Option<Crs>) -> Self {
+        Self { chosen, ..Self::default() }
+    }
+
     pub(crate) fn crs(&self) -> Option<&Crs> {
         self.crs.as_ref()
     }
@@ -75,14 +82,19 @@ impl Atlas {
         let mut notices = Vec::new();
         let old_anchor = self.anchor;
         if self.anchor.is_none_or(|anchor| !scenes.contains_key(&anchor)) {
-            self.anchor = layers.first().map(|layer| layer.source.scene());
+            let mut ids = layers.iter().map(|layer| layer.source.scene());
+            let on_ground = |id: &SceneId| scenes.get(id).is_some_and(|scene| affine(&scene.info));
+            // Bare pixels are no place in a chosen CRS.
+            let fitting = self.chosen.is_some().then(|| ids.clone().find(on_ground)).flatten();
+            self.anchor = fitting.or_else(|| ids.next());
         }
         self.places.retain(|id, _| scenes.contains_key(id));
         let Some(anchor) = self.anchor.and_then(|id| scenes.get(&id)) else {
-            *self = Self::default();
+            *self = Self::in_crs(self.chosen.take());
             return (notices, old_anchor.is_some());
         };
-        let crs = map_crs(&anchor.info, layers, scenes);
+        let chosen = self.chosen.clone().filter(|_| affine(&anchor.info));
+        let crs = chosen.or_else(|| map_crs(&anchor.info, layers, scenes));
         let moved = crs != self.crs || self.anchor != old_anchor;
         if moved {
             self.lon_lat = crs.as_ref().and_then(|crs| Transformer::new(crs, &wgs84()).ok());

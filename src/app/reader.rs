@@ -127,7 +127,7 @@ impl Reader {
     pub(crate) fn serve(&mut self, request: Request) -> Result<Answer, String> {
         match request {
             Request::Tile(request) => self.tile(&request),
-            Request::Probe(request) => self.probe(&request).map(Answer::Probe),
+            Request::Probe(request) => Ok(Answer::Probe(self.probe(&request))),
         }
     }
 
@@ -165,25 +165,27 @@ impl Reader {
         Ok(&self.transformers[index])
     }
 
-    fn probe(&mut self, request: &ProbeRequest) -> Result<ProbeAnswer, String> {
-        let mut read: BTreeMap<SceneId, Vec<Option<f64>>> = BTreeMap::new();
+    /// Layers that cannot be read are left out.
+    fn probe(&mut self, request: &ProbeRequest) -> ProbeAnswer {
+        // `None` for scenes that cannot be read.
+        let mut read: BTreeMap<SceneId, Option<Vec<Option<f64>>>> = BTreeMap::new();
         let mut layers = Vec::new();
         for target in &request.targets {
-            let values = match read.get(&target.scene) {
-                Some(values) => values.clone(),
-                None => {
-                    let source = self.source(target.scene, &target.path)?;
-                    let values = nunatak_io::probe(source, target.pixel).map_err(|error| error.to_string())?;
-                    read.insert(target.scene, values.clone());
-                    values
-                }
-            };
+            let known = read.entry(target.scene).or_insert_with(|| {
+                self.pixel(target).inspect_err(|why| log::warn!("failed to read a pixel's values: {why}")).ok()
+            });
+            let Some(values) = known.clone() else { continue };
             let whole: Option<Vec<f64>> = values.iter().copied().collect();
             let references = target.prior.as_ref().zip(whole).map(|(prior, spectrum)| prior.pixel(&spectrum));
             let &ProbeTarget { layer, scene, pixel, .. } = target;
             layers.push(LayerProbe { layer, scene, pixel, values, references });
         }
-        Ok(ProbeAnswer { probe: request.probe, lon_lat: request.lon_lat, layers })
+        ProbeAnswer { probe: request.probe, lon_lat: request.lon_lat, layers }
+    }
+
+    fn pixel(&mut self, target: &ProbeTarget) -> Result<Vec<Option<f64>>, String> {
+        let source = self.source(target.scene, &target.path)?;
+        nunatak_io::probe(source, target.pixel).map_err(|error| error.to_string())
     }
 
     fn source(&mut self, scene: SceneId, path: &Path) -> Result<&mut GdalSource, String> {

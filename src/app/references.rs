@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use nunatak_domain::class::{ClassId, Rgb};
 use nunatak_domain::model::{ModelRecord, Normalisation};
-use nunatak_domain::scene::SceneInfo;
+use nunatak_domain::scene::{BandInfo, SceneInfo};
 use nunatak_domain::spectra::{Prior, ReferenceSet, SpectralReference};
 
 use crate::command::{CommandError, ReferenceEdit};
@@ -78,6 +78,26 @@ impl References {
 
     pub(crate) const fn set(&self) -> &ReferenceSet {
         &self.set
+    }
+
+    /// `None` where each scene has its own.
+    pub(crate) const fn fixed_normalisation(&self) -> Option<&Normalisation> {
+        match &self.scale {
+            ReferenceScale::Physical => None,
+            ReferenceScale::Fixed(normalisation) => Some(normalisation),
+        }
+    }
+
+    /// A sentence if a scene's typical values are far from the references; `None` where
+    /// nothing is known of the scene's values.
+    pub(crate) fn scale_mismatch(&self, info: &SceneInfo) -> Option<String> {
+        let typical = |band: &BandInfo| {
+            band.statistics.as_ref().map_or(f64::NAN, |found| {
+                if found.percentiles.len() == 101 { found.percentile(50.0) } else { found.mean }
+            })
+        };
+        let stored: Vec<f64> = info.bands.iter().map(typical).collect();
+        self.set.scale_mismatch(&self.scaled(info, &stored))
     }
 
     pub(crate) fn prior(&self) -> Result<&Arc<Prior>, String> {

@@ -12,7 +12,7 @@ use nunatak_domain::inspect::Probe;
 use nunatak_domain::job::DeviceChoice;
 use nunatak_domain::layer::{Layer, LayerId, LayerRole, LayerSource, Scene, SceneId};
 use nunatak_domain::map::{MapFrame, MapPainter, MapView, Swipe, TileKey};
-use nunatak_domain::model::ModelRecord;
+use nunatak_domain::model::{ModelRecord, Normalisation};
 use nunatak_domain::spectra::{Prior, ReferenceSet};
 use nunatak_jobs::{Lane, Latest, Runner};
 
@@ -83,9 +83,9 @@ pub struct Session {
     pub(crate) runner: Runner<Done>,
     /// Quick reads that somebody waits for.
     pub(crate) open_lane: Lane<()>,
-    /// Everything that writes, strictly one after the other.
+    /// What writes and computes nothing, strictly one after the other.
     pub(crate) files_lane: Lane<()>,
-    /// Networks and priors.
+    /// Networks, priors, and the references that a prior is to read.
     pub(crate) compute_lane: Lane<Compute>,
     pub(crate) work_dir: WorkDir,
 }
@@ -199,12 +199,23 @@ impl Session {
         self.scene(scene).map_or_else(|| stored.to_vec(), |scene| self.references.scaled(&scene.info, stored))
     }
 
+    /// What brings stored values of any scene to the references' scale; `None` where the
+    /// references are physical values and each scene's own scale and offset do.
+    pub fn reference_normalisation(&self) -> Option<Normalisation> {
+        self.references.fixed_normalisation().cloned()
+    }
+
     /// The references' prior, or why there is none (one sentence).
     ///
     /// # Errors
     /// Too few references.
     pub fn prior(&self) -> Result<&Arc<Prior>, String> {
         self.references.prior()
+    }
+
+    /// A result that nobody named: it is gone with the session.
+    pub fn keeps(&self, path: &std::path::Path) -> bool {
+        self.work_dir.holds(path)
     }
 
     /// Waiting and running jobs, oldest first.

@@ -37,6 +37,8 @@ pub(crate) fn shell_line(command: &Command, context: &Context<'_>) -> Option<Str
             device: context.device,
             overwrite: false,
         }),
+        // Factors have no option: they belong to a model's references.
+        Command::Prior(config) if config.normalisation.is_some() => return None,
         Command::Prior(config) => prior(config),
         Command::Polygonize(config) => polygonize(config),
         Command::Render(config) => render(config)?,
@@ -108,6 +110,7 @@ fn render(config: &RenderConfig) -> Option<Line> {
         .path(&config.out)
         .option("--size", Some(format!("{}x{}", config.width_px, config.height_px)))
         .flag(bbox.as_deref().unwrap_or_default(), bbox.is_some())
+        .option("--crs", config.crs.clone())
         .bands(config.bands.as_deref());
     let opacity = (config.overlay_opacity != 1.0).then(|| config.overlay_opacity.to_string());
     let line = overlays.iter().fold(line, |line, overlay| line.path_option("--overlay", Some(overlay)));
@@ -264,6 +267,7 @@ mod tests {
             width_px: 1200,
             height_px: 800,
             bbox: Some(GeoBounds { min_x: -10.5, min_y: 0.0, max_x: 1.0, max_y: 2.0 }),
+            crs: Some("EPSG:32633".to_owned()),
             bands: Some(vec![3, 2, 1]),
             overlay_opacity: 0.5,
             looks: Vec::new(),
@@ -277,8 +281,8 @@ mod tests {
         assert_eq!(
             shell_line(&render).as_deref(),
             Some(
-                "nunatak render a.tif o.png --size 1200x800 --bbox=-10.5,0,1,2 --bands 4,3,2 --overlay c.tif \
-                 --overlay d.tif --overlay-opacity 0.5"
+                "nunatak render a.tif o.png --size 1200x800 --bbox=-10.5,0,1,2 --crs EPSG:32633 --bands 4,3,2 \
+                 --overlay c.tif --overlay d.tif --overlay-opacity 0.5"
             )
         );
         assert_eq!(

@@ -25,18 +25,80 @@ impl WorkDir {
     pub(crate) fn fresh(&mut self, name: &str) -> Result<PathBuf, String> {
         self.n_names += 1;
         let name = format!("{name}-{}", self.n_names);
-        let folder = self.folder().join(name);
-        let fail =
-            |error: std::io::Error| format!("failed to make a folder for results: {error}: {}", folder.display());
-        std::fs::create_dir_all(&folder).map_err(fail)?;
+        let folder = self.folder()?.join(name);
+        std::fs::create_dir(&folder).map_err(|error| not_made(&error, &folder))?;
         Ok(folder)
     }
 
-    fn folder(&mut self) -> &Path {
-        let number = COUNTER.fetch_add(1, Ordering::Relaxed);
-        let parent = &self.parent;
-        self.made.get_or_insert_with(|| parent.join(format!("nunatak-{}-{number}", std::process::id())))
+    /// A path inside of the folder.
+    pub(crate) fn holds(&self, path: &Path) -> bool {
+        self.made.as_ref().is_some_and(|made| path.starts_with(made))
     }
+
+    fn folder(&mut self) -> Result<&Path, String> {
+        let made = match self.made.take() {
+            Some(made) => made,
+            None => {
+                std::fs::create_dir_all(&self.parent).map_err(|error| not_made(&error, &self.parent))?;
+                remove_left_behind(&self.parent);
+                make(&self.parent)?
+            }
+        };
+        Ok(self.made.insert(made))
+    }
+}
+
+/// A folder of its own that nobody else may look into. One that is there already, whoever
+/// made it, is not used.
+fn make(parent: &Path) -> Result<PathBuf, String> {
+    loop {
+        let number = COUNTER.fetch_add(1, Ordering::Relaxed);
+        let folder = parent.join(format!("nunatak-{}-{number}", std::process::id()));
+        match private().create(&folder) {
+            Ok(()) => return Ok(folder),
+            Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
+            Err(error) => return Err(not_made(&error, &folder)),
+        }
+    }
+}
+
+fn private() -> std::fs::DirBuilder {
+    #[allow(unused_mut, reason = "only Unix has modes")]
+    let mut builder = std::fs::DirBuilder::new();
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder
+}
+
+fn not_made(error: &std::io::Error, folder: &Path) -> String {
+    format!("failed to make a folder for results: {error}: {}", folder.display())
+}
+
+/// Removes the folders of sessions that ended without cleaning up. Only where the system
+/// says which processes live (`/proc`).
+fn remove_left_behind(parent: &Path) {
+    let processes = Path::new("/proc");
+    if !processes.join(std::process::id().to_string()).exists() {
+        return;
+    }
+    let Ok(entries) = std::fs::read_dir(parent) else { return };
+    for entry in entries.flatten() {
+        // A link is no folder here: it is left alone.
+        let folder = entry.file_type().is_ok_and(|kind| kind.is_dir());
+        let Some(pid) = entry.file_name().to_str().and_then(process_of).filter(|_| folder) else { continue };
+        if !processes.join(pid.to_string()).exists()
+            && let Err(error) = std::fs::remove_dir_all(entry.path())
+        {
+            log::info!("a folder left behind stays: {error}: {}", entry.path().display());
+        }
+    }
+}
+
+/// The process that a session's folder is named after.
+fn process_of(name: &str) -> Option<u32> {
+    let (pid, number) = name.strip_prefix("nunatak-")?.split_once('-')?;
+    number.parse::<u64>().ok()?;
+    pid.parse().ok()
 }
 
 impl Drop for WorkDir {
@@ -64,5 +126,34 @@ mod tests {
         assert!(first.is_dir() && second.is_dir() && first != second);
         drop(dir);
         assert_eq!(std::fs::read_dir(parent.path()).expect("still there").count(), 0);
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn folders_of_dead_processes_are_removed_and_others_stay() {
+        let parent = tempfile::tempdir().expect("a folder");
+        let folder = |name: &str| parent.path().join(name);
+        // Above the kernel's largest process number.
+        let (dead, alive) = (folder("nunatak-4194999-0"), folder(&format!("nunatak-{}-999999", std::process::id())));
+        let mine = folder("nunatak-4194999-notes");
+        [&dead, &alive, &mine].into_iter().for_each(|path| std::fs::create_dir(path).expect("made"));
+
+        WorkDir::new(Some(parent.path().to_owned())).fresh("predict").expect("made");
+
+        assert!(!dead.exists() && alive.exists() && mine.exists());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn nobody_else_may_look_into_the_folder() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let parent = tempfile::tempdir().expect("a folder");
+        let mut dir = WorkDir::new(Some(parent.path().to_owned()));
+
+        let result = dir.fresh("predict").expect("made");
+
+        let made = result.parent().expect("the session's folder");
+        assert!(dir.holds(&result) && !dir.holds(parent.path()));
+        assert_eq!(made.metadata().expect("there").permissions().mode() & 0o777, 0o700);
     }
 }

@@ -177,7 +177,7 @@ pub(crate) struct ExplainArgs {
     raster: PathBuf,
     /// Folder for class.tif, attention.tif and gradcam.tif
     out_dir: PathBuf,
-    /// Class that Grad-CAM explains, counted from 0 [default: 1]
+    /// Class that Grad-CAM explains, as its value in the class map [default: the model's second]
     #[arg(long, value_name = "N")]
     class: Option<usize>,
     /// Explain this part of the raster only
@@ -248,7 +248,7 @@ pub(crate) struct PolygonizeArgs {
 #[command(after_help = "Example:
   nunatak render scene.tif map.png --size 1200x800 --bands 4,3,2 --overlay class.tif --overlay-opacity 0.6")]
 pub(crate) struct RenderArgs {
-    /// Scene at the bottom; its CRS is the map's
+    /// Scene at the bottom; its CRS is the map's unless --crs is given
     raster: PathBuf,
     /// Picture to write
     #[arg(value_name = "OUT.png")]
@@ -256,9 +256,12 @@ pub(crate) struct RenderArgs {
     /// Width and height of the picture in pixels
     #[arg(long, value_name = "WxH", default_value = "1200x800", value_parser = values::size)]
     size: Size,
-    /// Part of the map to show, in the raster's CRS [default: all of it]
+    /// Part of the map to show, in the map's CRS [default: all of it]
     #[arg(long, value_name = "MINX,MINY,MAXX,MAXY", value_parser = values::bbox, allow_hyphen_values = true)]
     bbox: Option<GeoBounds>,
+    /// CRS of the map, for example EPSG:32647 [default: the scene's]
+    #[arg(long)]
+    crs: Option<String>,
     /// Bands for red, green and blue, or one band
     #[arg(long, value_parser = values::bands)]
     bands: Option<Bands>,
@@ -389,6 +392,7 @@ impl From<PriorArgs> for Command {
                 SimilarityModeArg::Default => SimilarityMode::Default,
                 SimilarityModeArg::Compat => SimilarityMode::Compat,
             },
+            normalisation: None,
             bands: list(args.bands),
             overwrite: args.write.overwrite,
         })
@@ -422,6 +426,7 @@ impl From<RenderArgs> for Command {
             width_px: args.size.width_px,
             height_px: args.size.height_px,
             bbox: args.bbox,
+            crs: args.crs,
             bands: list(args.bands),
             overlay_opacity: args.overlay_opacity,
             looks: Vec::new(),

@@ -134,7 +134,7 @@ mod tests {
             "nunatak explain m.pth a.tif out --class 2 --window 1,2,3,4 --bands 1,2 --device cpu",
             "nunatak prior r.csv a.tif o.tif --classes c.tif --mode compat --bands 2,1 --overwrite",
             "nunatak polygonize c.tif o.shp --connectivity 8 --min-area 900 --simplify 2.5 --classes 1,2",
-            "nunatak render a.tif o.png --size 640x480 --bbox=-10.5,0,1,2 --bands 4,3,2 --overlay c.tif \
+            "nunatak render a.tif o.png --size 640x480 --bbox=-10.5,0,1,2 --crs EPSG:32647 --bands 4,3,2 --overlay c.tif \
              --overlay d.tif --overlay-opacity 0.5 --overwrite",
             "nunatak convert a.tif o.tif --cog --bands 1",
         ];

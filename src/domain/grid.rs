@@ -24,16 +24,19 @@ impl PixelRect {
         Self { col: 0, row: 0, width, height }
     }
 
+    /// The column after the last; saturates, so that a window beyond all bounds fails every check of them.
     pub const fn right(&self) -> usize {
-        self.col + self.width
+        self.col.saturating_add(self.width)
     }
 
+    /// The row after the last; saturates as `right` does.
     pub const fn bottom(&self) -> usize {
-        self.row + self.height
+        self.row.saturating_add(self.height)
     }
 
+    /// Number of pixels; saturates.
     pub const fn area(&self) -> usize {
-        self.width * self.height
+        self.width.saturating_mul(self.height)
     }
 
     /// Grown by `margin` on each side and cut off at the edges of a raster.
@@ -42,8 +45,8 @@ impl PixelRect {
         Self {
             col,
             row,
-            width: (self.right() + margin).min(width) - col,
-            height: (self.bottom() + margin).min(height) - row,
+            width: self.right().saturating_add(margin).min(width).saturating_sub(col),
+            height: self.bottom().saturating_add(margin).min(height).saturating_sub(row),
         }
     }
 
@@ -135,6 +138,15 @@ mod tests {
             }
         }
         assert!(seen.iter().all(|&n| n == 1));
+    }
+
+    #[test]
+    fn a_window_beyond_all_bounds_saturates() {
+        let window = PixelRect::new(usize::MAX, 7, 3, usize::MAX);
+
+        assert_eq!((window.right(), window.bottom(), window.area()), (usize::MAX, usize::MAX, usize::MAX));
+        assert_eq!(window.grown(9, 100, 50).area(), 0);
+        assert_eq!(window.intersection(&PixelRect::whole(100, 50)), None);
     }
 
     #[test]

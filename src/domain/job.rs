@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::geo::GeoBounds;
 use crate::layer::Blend;
+use crate::model::Normalisation;
 use crate::style::Style;
 
 /// Which adapter computes: `auto`, `cpu`, `gpu`, `gpu:1`.
@@ -128,7 +129,8 @@ pub struct ExplainConfig {
     pub raster: PathBuf,
     /// Gets `class.tif`, `attention.tif`, `gradcam.tif`.
     pub out_dir: PathBuf,
-    /// Grad-CAM target class (index of the logit); `None` is 1, as in the original.
+    /// Value in the class map of the class that Grad-CAM explains; `None` is the model's second
+    /// class, as in the original.
     #[serde(default)]
     pub class: Option<usize>,
     /// Explain only this part of the raster (pixels); `None` is all of it. Grad-CAM's weights
@@ -154,6 +156,10 @@ pub struct PriorConfig {
     pub classes: Option<PathBuf>,
     #[serde(default)]
     pub mode: SimilarityMode,
+    /// What brings stored values to the references' scale, one factor per band of the
+    /// references; `None` takes the raster's own scale and offset.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub normalisation: Option<Normalisation>,
     #[serde(default)]
     pub bands: Option<Vec<usize>>,
     #[serde(default)]
@@ -194,7 +200,7 @@ pub enum Connectivity {
 /// A picture of a map.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RenderConfig {
-    /// Bottom to top; the first gives the map's CRS.
+    /// Bottom to top; the first gives the map's CRS unless `crs` does.
     pub rasters: Vec<PathBuf>,
     pub out: PathBuf,
     pub width_px: u32,
@@ -202,6 +208,9 @@ pub struct RenderConfig {
     /// In the map's CRS; `None` shows everything.
     #[serde(default)]
     pub bbox: Option<GeoBounds>,
+    /// The map's CRS, as an authority's code or WKT.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub crs: Option<String>,
     /// Red, green, blue of the first raster (0-based), or one band.
     #[serde(default)]
     pub bands: Option<Vec<usize>>,

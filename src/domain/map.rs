@@ -96,6 +96,9 @@ pub struct TileKey {
 /// combination or the references reads and uploads nothing.
 pub const MAX_RESIDENT_BANDS: usize = 16;
 
+/// Most references whose prior is computed while drawing; of more it is a job.
+pub const MAX_LIVE_REFERENCES: usize = 64;
+
 /// Pixels of a tile as they came from the disk, and where its corners lie on the map.
 #[derive(Debug, PartialEq)]
 pub struct TilePixels {

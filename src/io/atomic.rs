@@ -5,7 +5,7 @@
 //! program that writes a file goes through here.
 
 use std::collections::BTreeSet;
-use std::fs::{self, File};
+use std::fs::{self, File, TryLockError};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -15,9 +15,13 @@ use crate::error::IoError;
 
 /// A target path and the hidden partial file beside it that stands in for it until `commit`.
 ///
-/// The partial of `out/class.tif` is `out/.class.partial-<process>-<n>.tif`; every file that
-/// starts with `.class.partial-<process>-<n>.` is a sidecar and is renamed with it
+/// The partial of `out/class.tif` is `out/.class.tif.partial-<process>-<n>.tif`; every file that
+/// starts with `.class.tif.partial-<process>-<n>.` is a sidecar and is renamed with it
 /// (`….tif.aux.xml`, `….qml`, `….dbf`). Dropped without `commit`, all of them are removed.
+///
+/// A sidecar that bears the target's whole name (`class.tif.aux.xml`) belongs to the target. One
+/// that shares only the stem (`class.dbf`) may be another file's and is replaced only where
+/// overwriting was asked for.
 #[derive(Debug)]
 pub struct AtomicPath {
     target: PathBuf,
@@ -28,14 +32,26 @@ pub struct AtomicPath {
     tag: String,
     extension: String,
     overwrite: bool,
-    resumable: bool,
+    /// Set for those that can be resumed.
+    claim: Option<Claim>,
     keep: bool,
+}
+
+/// Keeps others from writing the same resumable partial, here and in other processes.
+#[derive(Debug)]
+struct Claim {
+    /// The target under its only name: canonical folder and file name.
+    key: PathBuf,
+    /// Locked until the process ends, however it does. `None` where the file system has no locks.
+    lock: Option<File>,
 }
 
 /// Sidecars of a former file that would lie about a new one.
 const OBSOLETE: [&str; 4] = ["aux.xml", "ovr", "msk", "recipe.json"];
-/// Index files that GIS programs build beside a shapefile.
-const OBSOLETE_SHAPEFILE: [&str; 4] = ["qix", "sbn", "sbx", "idm"];
+/// Index files that GIS programs build beside a shapefile, and what tells its CRS and encoding.
+const OBSOLETE_SHAPEFILE: [&str; 8] = ["qix", "sbn", "sbx", "idm", "prj", "qpj", "cpg", "shp.xml"];
+/// Parts of every shapefile.
+const SHAPEFILE: [&str; 2] = ["dbf", "shx"];
 
 /// Resumable partials that this process is writing: their name does not tell two jobs apart.
 static RESUMABLE: Mutex<BTreeSet<PathBuf>> = Mutex::new(BTreeSet::new());
@@ -45,7 +61,8 @@ impl AtomicPath {
     /// Prepares to write `target`, removes what killed programs left of it.
     ///
     /// # Errors
-    /// The target exists and `overwrite` is not set, its folder is missing, or it is a folder itself.
+    /// The target (of a shapefile: any part) exists and `overwrite` is not set, its folder is
+    /// missing, or it is a folder itself.
     pub fn create(target: impl AsRef<Path>, overwrite: bool) -> Result<Self, IoError> {
         let number = COUNTER.fetch_add(1, Ordering::Relaxed);
         Self::new(target.as_ref(), overwrite, Some(number))
@@ -55,14 +72,39 @@ impl AtomicPath {
     /// files as well, unless `keep` was called.
     ///
     /// # Errors
-    /// As `create`, and where this process is already writing the same target.
+    /// As `create`, and where this or another process is already writing the same target.
     pub fn resumable(target: impl AsRef<Path>, overwrite: bool) -> Result<Self, IoError> {
         let mut path = Self::new(target.as_ref(), overwrite, None)?;
-        if !resumable_paths().insert(path.target.clone()) {
+        let fail = |error: std::io::Error| write_error(error, &path.target);
+        let folder = fs::canonicalize(&path.folder).map_err(fail)?;
+        let key = folder.join(path.target.file_name().unwrap_or_default());
+        if !resumable_paths().insert(key.clone()) {
+            path.keep = true;
             return Err(write_error("another job is writing it", &path.target));
         }
-        path.resumable = true;
+        let lock = take_lock(&path.lock_path());
+        match lock {
+            Ok(lock) => path.claim = Some(Claim { key, lock }),
+            Err(error) => {
+                resumable_paths().remove(&key);
+                // The files are the other process's.
+                path.keep = true;
+                return Err(match error {
+                    TryLockError::WouldBlock => write_error("another process is writing it", &path.target),
+                    TryLockError::Error(error) => write_error(error, &path.target),
+                });
+            }
+        }
         Ok(path)
+    }
+
+    /// Whether no other process can be writing this resumable target.
+    pub(crate) fn locked(&self) -> bool {
+        self.claim.as_ref().is_some_and(|claim| claim.lock.is_some())
+    }
+
+    fn lock_path(&self) -> PathBuf {
+        self.folder.join(format!("{}-lock", self.tag))
     }
 
     fn new(target: &Path, overwrite: bool, number: Option<u64>) -> Result<Self, IoError> {
@@ -92,10 +134,15 @@ impl AtomicPath {
         let stem = target.file_stem().map_or_else(|| name.clone(), |stem| stem.to_string_lossy().into_owned());
         let extension = name[stem.len()..].to_owned();
         let tag = match number {
-            Some(number) => format!(".{stem}.partial-{}-{number}", std::process::id()),
-            None => format!(".{stem}.partial"),
+            Some(number) => format!(".{name}.partial-{}-{number}", std::process::id()),
+            None => format!(".{name}.partial"),
         };
-        let path = Self { target, folder, stem, tag, extension, overwrite, resumable: false, keep: false };
+        let path = Self { target, folder, stem, tag, extension, overwrite, claim: None, keep: false };
+        if path.is_shapefile() {
+            for ending in SHAPEFILE.iter().chain(&OBSOLETE_SHAPEFILE) {
+                path.refuse_existing_sidecar(&format!(".{ending}"))?;
+            }
+        }
         path.remove_stale();
         if number.is_some() {
             // Numbers are given once, so this is from a process that had our number before.
@@ -160,13 +207,17 @@ impl AtomicPath {
     /// Sidecars are renamed before the target, so the target is complete when it appears.
     ///
     /// # Errors
-    /// A file cannot be synced or renamed, or the target came into being without `overwrite`.
+    /// A file cannot be synced or renamed, or without `overwrite`: the target came into being, or
+    /// a sidecar would replace a file.
     pub fn commit(mut self) -> Result<Vec<PathBuf>, IoError> {
         refuse_existing(&self.target, self.overwrite)?;
         let fail = |error: std::io::Error| write_error(error, &self.target);
         let partial = self.partial();
         let mut endings: Vec<String> = self.siblings().map_err(fail)?;
         endings.sort_unstable();
+        for ending in endings.iter().filter(|ending| **ending != self.extension) {
+            self.refuse_existing_sidecar(ending)?;
+        }
         for ending in &endings {
             let file = File::options().read(true).write(true).open(self.folder.join(format!("{}{ending}", self.tag)));
             file.and_then(|file| file.sync_all()).map_err(fail)?;
@@ -210,7 +261,7 @@ impl AtomicPath {
     }
 
     fn remove_obsolete(&self, written: &[String]) {
-        let shapefile = self.extension.eq_ignore_ascii_case(".shp");
+        let shapefile = self.is_shapefile();
         let appended = OBSOLETE.iter().map(|ending| format!("{}.{ending}", self.extension));
         let replaced = OBSOLETE_SHAPEFILE.iter().filter(|_| shapefile).map(|ending| format!(".{ending}"));
         for ending in appended.chain(replaced).filter(|ending| !written.contains(ending)) {
@@ -218,11 +269,23 @@ impl AtomicPath {
         }
     }
 
+    fn is_shapefile(&self) -> bool {
+        self.extension.eq_ignore_ascii_case(".shp")
+    }
+
+    /// Files that bear the target's whole name belong to it and do not count.
+    fn refuse_existing_sidecar(&self, ending: &str) -> Result<(), IoError> {
+        if ending.strip_prefix(self.extension.as_str()).is_some_and(|rest| rest.starts_with('.')) {
+            return Ok(());
+        }
+        refuse_existing(&self.target.with_file_name(format!("{}{ending}", self.stem)), self.overwrite)
+    }
+
     /// Removes partial files of this target whose process is gone; those kept for resuming
     /// carry no process number and stay.
     fn remove_stale(&self) {
         let Ok(entries) = fs::read_dir(&self.folder) else { return };
-        let prefix = format!(".{}.partial-", self.stem);
+        let prefix = format!(".{}{}.partial-", self.stem, self.extension);
         for entry in entries.flatten() {
             let name = entry.file_name().to_string_lossy().into_owned();
             let process = name.strip_prefix(&prefix).and_then(|rest| rest.split('-').next()?.parse::<u32>().ok());
@@ -239,8 +302,11 @@ impl Drop for AtomicPath {
         if !self.keep {
             self.remove_partial();
         }
-        if self.resumable {
-            resumable_paths().remove(&self.target);
+        if let Some(claim) = self.claim.take() {
+            // Removed while it is still locked: see `take_lock`.
+            remove(&self.lock_path());
+            drop(claim.lock);
+            resumable_paths().remove(&claim.key);
         }
     }
 }
@@ -281,6 +347,38 @@ pub(crate) fn process_alive(process: u32, file: &Path) -> bool {
     }
     let modified = fs::metadata(file).and_then(|metadata| metadata.modified());
     modified.ok().and_then(|time| time.elapsed().ok()).is_none_or(|age| age.as_secs() < 86_400)
+}
+
+/// Locks a file that the holder of the lock removes; `None` where the file system has no locks.
+///
+/// # Errors
+/// Somebody else holds the lock, or the file cannot be made.
+fn take_lock(path: &Path) -> Result<Option<File>, TryLockError> {
+    loop {
+        let file = File::options().create(true).truncate(false).write(true).open(path).map_err(TryLockError::Error)?;
+        match file.try_lock() {
+            // Its last holder may have removed it after it was opened here.
+            Ok(()) if is_same_file(&file, path) => return Ok(Some(file)),
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => return Err(TryLockError::WouldBlock),
+            Err(TryLockError::Error(error)) => {
+                log::warn!("cannot lock {}: {error}", path.display());
+                return Ok(None);
+            }
+        }
+    }
+}
+
+#[cfg(unix)]
+fn is_same_file(file: &File, path: &Path) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    let place = |metadata: &fs::Metadata| (metadata.dev(), metadata.ino());
+    matches!((file.metadata(), fs::metadata(path)), (Ok(a), Ok(b)) if place(&a) == place(&b))
+}
+
+#[cfg(not(unix))]
+fn is_same_file(_file: &File, path: &Path) -> bool {
+    path.exists()
 }
 
 fn resumable_paths() -> MutexGuard<'static, BTreeSet<PathBuf>> {
@@ -350,7 +448,9 @@ mod tests {
     fn sidecars_are_renamed_with_their_file_and_obsolete_ones_go() {
         let folder = tempfile::tempdir().unwrap();
         let target = folder.path().join("a.b.shp");
-        for name in ["a.b.shp", "a.b.qix", "a.b.shp.aux.xml", "a.b.other"] {
+        for name in
+            ["a.b.shp", "a.b.dbf", "a.b.qix", "a.b.prj", "a.b.cpg", "a.b.shp.xml", "a.b.shp.aux.xml", "a.b.other"]
+        {
             write_text(folder.path().join(name), "old", false).unwrap();
         }
 
@@ -363,6 +463,65 @@ mod tests {
         assert_eq!(written[0], target);
         assert_eq!(names(folder.path()), ["a.b.dbf", "a.b.other", "a.b.shp", "a.b.shp.recipe.json"]);
         assert_eq!(fs::read_to_string(&target).unwrap(), "new");
+    }
+
+    #[test]
+    fn sidecars_do_not_replace_files_of_others_unasked() {
+        let folder = tempfile::tempdir().unwrap();
+        let of = |name: &str| folder.path().join(name);
+        write_text(of("b.dbf"), "table", false).unwrap();
+        write_text(of("c.prj"), "place", false).unwrap();
+        write_text(of("d.tif.aux.xml"), "statistics", false).unwrap();
+
+        for (shapefile, taken) in [("b.shp", "b.dbf"), ("c.shp", "c.prj")] {
+            let error = AtomicPath::create(of(shapefile), false).unwrap_err().to_string();
+            assert_eq!(error, format!("{} exists; add --overwrite", of(taken).display()));
+        }
+        let late = AtomicPath::create(of("late.png"), false).unwrap();
+        write_plain(&late.partial(), b"new").unwrap();
+        write_plain(&late.sidecar("pgw"), b"new").unwrap();
+        write_text(of("late.pgw"), "old", false).unwrap();
+        assert!(late.commit().is_err());
+        write_text(of("d.tif"), "new", false).unwrap();
+
+        assert_eq!(names(folder.path()), ["b.dbf", "c.prj", "d.tif", "late.pgw"]);
+        assert_eq!(fs::read_to_string(of("late.pgw")).unwrap(), "old");
+    }
+
+    #[test]
+    fn outputs_that_share_a_stem_do_not_touch_each_other() {
+        let folder = tempfile::tempdir().unwrap();
+        let short = AtomicPath::resumable(folder.path().join("out.tif"), false).unwrap();
+        write_plain(&short.partial(), b"short").unwrap();
+
+        let long = AtomicPath::resumable(folder.path().join("out.tiff"), false).unwrap();
+        assert!(short.partial() != long.partial() && short.sidecar("json") != long.sidecar("json"));
+        drop(long);
+        let again = folder.path().join(".").join("out.tif");
+        let error = AtomicPath::resumable(&again, false).unwrap_err().to_string();
+
+        assert!(error.starts_with("failed to write file: another job is writing it"), "{error}");
+        assert!(short.partial().exists());
+    }
+
+    #[test]
+    fn a_lock_and_not_a_process_number_says_who_is_writing() {
+        let folder = tempfile::tempdir().unwrap();
+        let target = folder.path().join("out.tif");
+        // What a killed process leaves is not locked; a live one holds its lock.
+        let path = folder.path().join(".out.tif.partial-lock");
+        let other = File::create(&path).unwrap();
+        other.lock().unwrap();
+        write_plain(&folder.path().join(".out.tif.partial.tif"), b"kept").unwrap();
+
+        let error = AtomicPath::resumable(&target, false).unwrap_err().to_string();
+        assert!(error.starts_with("failed to write file: another process is writing it"), "{error}");
+        drop(other);
+        let mut resumed = AtomicPath::resumable(&target, false).unwrap();
+        resumed.keep(true);
+        drop(resumed);
+
+        assert_eq!(names(folder.path()), [".out.tif.partial.tif"]);
     }
 
     #[test]
@@ -381,13 +540,14 @@ mod tests {
     fn partial_files_of_dead_processes_are_removed_and_resumable_ones_stay() {
         let folder = tempfile::tempdir().unwrap();
         // The highest process number Linux gives is 4194304.
-        for name in [".map.partial-4294967295-0.tif", ".map.partial.tif", ".other.partial-4294967295-0.tif"] {
+        let other = ".other.tif.partial-4294967295-0.tif";
+        for name in [".map.tif.partial-4294967295-0.tif", ".map.tif.partial.tif", other] {
             write_plain(&folder.path().join(name), b"").unwrap();
         }
 
         write_text(folder.path().join("map.tif"), "new", false).unwrap();
 
-        assert_eq!(names(folder.path()), [".map.partial.tif", ".other.partial-4294967295-0.tif", "map.tif"]);
+        assert_eq!(names(folder.path()), [".map.tif.partial.tif", other, "map.tif"]);
     }
 
     #[test]

@@ -40,8 +40,8 @@ pub struct ConvertReport {
 /// that holds them.
 ///
 /// # Errors
-/// The raster cannot be read, a band does not exist, the format is unknown or cannot hold the
-/// data, the disk is full, or the job was cancelled; the old file is as it was.
+/// The raster cannot be read, a band does not exist, the bands have different nodata values, the
+/// format is unknown or cannot hold the data, the disk is full, or the job was cancelled; the old file is as it was.
 pub fn convert(config: &ConvertConfig, monitor: &dyn Monitor, recipe: &Recipe) -> Result<ConvertReport, IoError> {
     let format = Format::of(config)?;
     let (source, gdal_path) = open_dataset(&config.raster)?;
@@ -49,7 +49,7 @@ pub fn convert(config: &ConvertConfig, monitor: &dyn Monitor, recipe: &Recipe) -
     let bands = chosen_bands(config, &info)?;
     let data_type = common_type(&bands);
     format.check(&config.out, &bands, data_type)?;
-    warn_of_nodata(&bands, monitor);
+    check_nodata(config, &bands, monitor)?;
     let output = AtomicPath::create(&config.out, config.overwrite)?;
     let fail = |reason: String| IoError::write(&config.out, "copy", reason);
     let mut view = ffi::translate_to_vrt(&source, &arguments(config, &bands, data_type)).map_err(fail)?;
@@ -157,12 +157,23 @@ fn common_type(bands: &[(usize, &BandInfo)]) -> DataType {
     }
 }
 
-fn warn_of_nodata(bands: &[(usize, &BandInfo)], monitor: &dyn Monitor) {
+/// One nodata value is all that a GeoTIFF or a picture has.
+fn check_nodata(config: &ConvertConfig, bands: &[(usize, &BandInfo)], monitor: &dyn Monitor) -> Result<(), IoError> {
     let bits = |band: &BandInfo| band.nodata.map(f64::to_bits);
-    if bands.iter().any(|(_, band)| bits(band) != bits(bands[0].1)) {
-        let text = "the bands have different nodata values and the output can hold only one of them";
+    let mut values: Vec<u64> = bands.iter().filter_map(|(_, band)| bits(band)).collect();
+    let some_without = values.len() < bands.len();
+    values.sort_unstable();
+    values.dedup();
+    if values.len() > 1 {
+        let reason =
+            "the bands have different nodata values, which a GeoTIFF cannot hold: convert them one by one (--bands)";
+        return Err(IoError::unsupported(&config.raster, reason));
+    }
+    if !values.is_empty() && some_without {
+        let text = "only some bands have a nodata value and the output holds it for all of them";
         monitor.warn(Notice::warning(text).next_step("Convert the bands into files of their own."));
     }
+    Ok(())
 }
 
 fn arguments(config: &ConvertConfig, bands: &[(usize, &BandInfo)], data_type: DataType) -> Vec<String> {
@@ -186,8 +197,13 @@ fn arguments(config: &ConvertConfig, bands: &[(usize, &BandInfo)], data_type: Da
 fn describe_view(view: &mut Dataset, bands: &[(usize, &BandInfo)], recipe: &Recipe) -> Result<(), String> {
     let mut describe = || -> Result<(), GdalError> {
         view.set_metadata_item(RECIPE_ITEM, &recipe_text(recipe), "")?;
+        let nodata = bands.iter().find_map(|(_, info)| info.nodata);
         for (position, (_, info)) in bands.iter().enumerate() {
             let mut band = view.rasterband(position + 1)?;
+            if nodata.is_some() && info.nodata.is_none() {
+                // Given to later bands only, GDAL fails to write it into the finished file.
+                band.set_no_data_value(nodata)?;
+            }
             if band.metadata_item("NBITS", "IMAGE_STRUCTURE").is_some() {
                 // Files of 1 to 15 bits would be packed again, which no predictor supports.
                 band.set_metadata_item("NBITS", &full_bits(band.band_type()), "IMAGE_STRUCTURE")?;

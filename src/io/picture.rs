@@ -1,5 +1,5 @@
 //! Pictures of maps as PNG, with the recipe inside and, where the map has a place, a world
-//! file and a `.prj` beside.
+//! file and an `.aux.xml` with the CRS beside.
 
 use std::fmt::Write;
 use std::path::{Path, PathBuf};

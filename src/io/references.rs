@@ -1,8 +1,8 @@
 //! Reference spectra as CSV, in either orientation.
 //!
 //! - Header `band,<names…>`: a column per reference, a row per band (number or name first).
-//! - Header `name,[class_id],[color],[weight],<band names…>`: a row per reference; the three
-//!   middle columns may be missing and stand in any order.
+//! - Header `name,[class_id],[color],[weight],[enabled],<band names…>`: a row per reference; the
+//!   four middle columns may be missing and stand in any order.
 //!
 //! Comma, semicolon or tab, decimal point or comma, lines that begin with `#`, and a byte
 //! order mark are all understood. Columns count from 1 in messages, lines as an editor shows them.
@@ -28,7 +28,7 @@ pub fn read_references(path: impl AsRef<Path>) -> Result<ReferenceSet, IoError> 
     parse_references(&String::from_utf8_lossy(&bytes)).map_err(fail)
 }
 
-/// Writes a row per reference: name, class_id, color, weight, bands.
+/// Writes a row per reference: name, class_id, color, weight, enabled (where one is not), bands.
 ///
 /// # Errors
 /// As `write_text`; also for spectra of different lengths, which a table cannot hold.
@@ -44,14 +44,22 @@ pub fn write_references(path: impl AsRef<Path>, set: &ReferenceSet, overwrite: b
 
 /// The text that `write_references` writes.
 pub fn references_csv(set: &ReferenceSet) -> String {
-    let mut csv = csv::Writer::from_writer(Vec::new());
+    // A name that begins with `#` is quoted, else it would be read as a comment.
+    let mut csv = csv::WriterBuilder::new().comment(Some(b'#')).from_writer(Vec::new());
+    let with_enabled = set.references.iter().any(|reference| !reference.enabled);
     let band_name = |index: usize| set.bands.get(index).cloned().unwrap_or_else(|| (index + 1).to_string());
-    let header = ["name", "class_id", "color", "weight"].map(str::to_owned);
+    let mut header = ["name", "class_id", "color", "weight"].map(str::to_owned).to_vec();
+    if with_enabled {
+        header.push("enabled".to_owned());
+    }
     let written = csv.write_record(header.into_iter().chain((0..set.n_bands()).map(band_name)));
     written.expect("writing to memory cannot fail");
     for reference in &set.references {
         let class = reference.class.map_or_else(String::new, |class| class.0.to_string());
-        let head = [reference.name.clone(), class, reference.color.hex(), reference.weight.to_string()];
+        let mut head = vec![reference.name.clone(), class, reference.color.hex(), reference.weight.to_string()];
+        if with_enabled {
+            head.push(reference.enabled.to_string());
+        }
         let values = reference.spectrum.iter().map(f64::to_string);
         csv.write_record(head.into_iter().chain(values)).expect("all rows are as long as the header");
     }
@@ -103,7 +111,8 @@ fn rows_are_references(table: &Table) -> Result<ReferenceSet, String> {
     let class = column(&["class_id", "class"]);
     let color = column(&["color", "colour"]);
     let weight = column(&["weight"]);
-    let fixed = [Some(0), class, color, weight];
+    let enabled = column(&["enabled"]);
+    let fixed = [Some(0), class, color, weight, enabled];
     let bands: Vec<usize> = (0..table.header.len()).filter(|&index| !fixed.contains(&Some(index))).collect();
     if bands.is_empty() {
         return Err("there are no band columns".to_owned());
@@ -129,6 +138,11 @@ fn rows_are_references(table: &Table) -> Result<ReferenceSet, String> {
             if reference.weight <= 0.0 {
                 return Err(place(*line, at, "a weight must be above 0"));
             }
+        }
+        if let Some((at, cell)) = filled(enabled) {
+            let parsed = cell.to_ascii_lowercase().parse();
+            reference.enabled =
+                parsed.map_err(|_| place(*line, at, &format!("`{cell}` is neither `true` nor `false`")))?;
         }
         for &at in &bands {
             reference.spectrum.push(table.number(*line, at, &cells[at])?);
@@ -256,6 +270,19 @@ mod tests {
         write_references(&path, &set, false).unwrap();
 
         assert_eq!(read_references(&path).unwrap(), set);
+    }
+
+    #[test]
+    fn names_that_begin_with_a_hash_and_disabled_references_are_read_back() {
+        let mut set = parse_references("name,B2\nice,0.9\nrock,0.1\n").unwrap();
+        set.references[0].name = "#1 ice".to_owned();
+        set.references[1].enabled = false;
+
+        let csv = references_csv(&set);
+
+        assert_eq!(parse_references(&csv).unwrap(), set);
+        let error = parse_references(&csv.replace("false", "no")).unwrap_err();
+        assert_eq!(error, "line 3, column 5: `no` is neither `true` nor `false`");
     }
 
     #[test]

@@ -62,8 +62,8 @@ impl GeoTiffSink {
     /// # Errors
     /// The target exists without `overwrite`, is being written by somebody else, or cannot be made.
     pub fn create(config: GeoTiffConfig) -> Result<Self, IoError> {
-        let output = AtomicPath::resumable(&config.path, config.overwrite)?;
-        refuse_if_busy(&output)?;
+        let mut output = AtomicPath::resumable(&config.path, config.overwrite)?;
+        refuse_if_busy(&mut output)?;
         Self::fresh(config, output)
     }
 
@@ -74,7 +74,7 @@ impl GeoTiffSink {
     /// As `create`.
     pub fn resume_or_create(config: GeoTiffConfig) -> Result<Self, IoError> {
         let mut output = AtomicPath::resumable(&config.path, config.overwrite)?;
-        refuse_if_busy(&output)?;
+        refuse_if_busy(&mut output)?;
         output.keep(true);
         let recipe = fingerprint(&config);
         let journal = read_journal(&output).filter(|journal| journal.recipe == recipe);
@@ -262,9 +262,15 @@ impl RasterSink for GeoTiffSink {
 
 type CopyFunction = fn(&Dataset, &AtomicPath, DataType, &str, &dyn Monitor) -> Result<(), IoError>;
 
-fn refuse_if_busy(output: &AtomicPath) -> Result<(), IoError> {
+/// Without locks, the process in the journal has to tell; its number may be another program's by now.
+fn refuse_if_busy(output: &mut AtomicPath) -> Result<(), IoError> {
+    if output.locked() {
+        return Ok(());
+    }
     match read_journal(output).map(|journal| journal.process) {
         Some(process) if process != std::process::id() && process_alive(process, &journal_path(output)) => {
+            // The files are that process's.
+            output.keep(true);
             Err(IoError::write(output.target(), "GeoTIFF", format!("process {process} is writing it")))
         }
         _ => Ok(()),

@@ -25,7 +25,8 @@ pub fn check(
         Ok(bands) => bands,
         Err(text) => {
             return vec![
-                Notice::error(capitalised(&text)).next_step("Choose one scene band for each band of the model."),
+                Notice::error(capitalised(&text))
+                    .next_step("Choose one scene band for each band of the model (--bands)."),
             ];
         }
     };

@@ -132,6 +132,10 @@ impl Engine {
                 .init()
                 .map_err(|error| refused(error.to_string()))
         })?;
+        // A device that was lost stays lost for the process, and panics when it is used.
+        let probe = || burn::tensor::Tensor::<1>::zeros([1], &device).into_data();
+        std::panic::catch_unwind(std::panic::AssertUnwindSafe(probe))
+            .map_err(|_panic| refused("it was lost; start the program again to use it".to_owned()))?;
         let mut description = format!("{} ({}", adapter.name, adapter.backend);
         if let Some(bytes) = adapter.memory_bytes {
             let _ = write!(description, ", {} GiB", bytes >> 30);
@@ -155,7 +159,7 @@ impl Engine {
 const MAX_WORKERS: usize = 4;
 
 fn n_threads() -> usize {
-    std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
+    rayon::current_num_threads()
 }
 
 /// Burn's runtime of an adapter can be initialised once in a process.

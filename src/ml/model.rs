@@ -38,6 +38,9 @@ pub fn load_network(path: &Path) -> Result<LoadedModel, MlError> {
     let record = match (record, found) {
         (Some((text, source)), _) => parse_record(&text, &source)?,
         (None, Some(network)) => {
+            if let Some(reason) = impossible(&network) {
+                return Err(MlError::Unrecognised { reason, path: path.to_owned() });
+            }
             remarks.push(format!(
                 "no model record: band names, normalisation and class names are unknown; {} bands and {} classes by the shapes",
                 network.n_bands(),
@@ -117,16 +120,24 @@ fn parse_record(text: &str, source: &Path) -> Result<ModelRecord, MlError> {
     Ok(record)
 }
 
-/// What in a record cannot be true.
-fn contradiction(record: &ModelRecord) -> Option<String> {
-    let NetworkConfig::Ssmgnet(network) = &record.network;
+/// Sizes that no network has.
+fn impossible(network: &NetworkConfig) -> Option<String> {
+    let NetworkConfig::Ssmgnet(network) = network;
     let sizes =
         [network.bands, network.classes, network.width, network.kernel, network.dilation, network.attention_kernel];
     if sizes.contains(&0) || sizes.iter().any(|size| *size > 1 << 16) {
-        return Some("its record has a size of 0 or beyond 65536".to_owned());
+        return Some("a size of the network is 0 or beyond 65536".to_owned());
     }
     if network.kernel % 2 == 0 || network.attention_kernel % 2 == 0 {
-        return Some("its record has an even kernel".to_owned());
+        return Some("the network has an even kernel".to_owned());
+    }
+    None
+}
+
+/// What in a record cannot be true.
+fn contradiction(record: &ModelRecord) -> Option<String> {
+    if let Some(reason) = impossible(&record.network) {
+        return Some(reason);
     }
     let (n_bands, n_classes) = (record.network.n_bands(), record.network.n_classes());
     if record.bands.len() != n_bands {

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Weak};
 
 use bytemuck::{Pod, Zeroable};
-use nunatak_domain::map::{TileKey, TilePixels};
+use nunatak_domain::map::{MAX_LIVE_REFERENCES, TileKey, TilePixels};
 use nunatak_domain::spectra::{Prior, PriorTables};
 use wgpu::util::DeviceExt as _;
 
@@ -17,7 +17,7 @@ use crate::textures::TileTexture;
 
 /// Largest prior that is computed while drawing; beyond it, the prior is a job on the CPU.
 pub const MAX_PRIOR_BANDS: usize = 16;
-pub const MAX_PRIOR_REFERENCES: usize = 64;
+pub const MAX_PRIOR_REFERENCES: usize = MAX_LIVE_REFERENCES;
 
 /// Four references side by side.
 const QUAD: usize = 4;

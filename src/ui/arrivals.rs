@@ -65,7 +65,7 @@ impl Shell {
             scene.is_some_and(|scene| report.outputs.contains(&scene.info.path))
         });
         let folder = first.parent().map(std::path::Path::to_owned).unwrap_or_default();
-        if on_map || folder.starts_with(std::env::temp_dir().join("nunatak")) {
+        if on_map || self.session.keeps(first) {
             let notice = Notice::info(format!("{title}: the results are on the map"));
             self.toasts.push_with(notice, vec![ToastAction::Export]);
             return;

@@ -37,7 +37,8 @@ impl Shell {
                 self.map.camera.glide_to_center(bounds.center(), now);
             }
         }
-        wishes.commands.into_iter().for_each(|command| self.dispatch(command));
+        // What follows a refused command may rely on it.
+        let _ = wishes.commands.into_iter().all(|command| self.accepts(command));
     }
 
     fn perform(&mut self, action: Action, ctx: &egui::Context) {

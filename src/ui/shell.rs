@@ -99,10 +99,18 @@ impl Shell {
 
     /// The one place where commands enter the session.
     pub(crate) fn dispatch(&mut self, command: Command) {
-        match self.session.dispatch(command) {
+        self.accepts(command);
+    }
+
+    /// Dispatches; false where the session refused, which has been said then.
+    pub(crate) fn accepts(&mut self, command: Command) -> bool {
+        let answer = self.session.dispatch(command);
+        let accepted = answer.is_ok();
+        match answer {
             Ok(events) => events.into_iter().for_each(|event| self.arrived(event)),
             Err(error) => self.toasts.push(Notice::error(error.to_string())),
         }
+        accepted
     }
 
     pub(crate) fn situation(&self) -> Situation {

@@ -28,11 +28,12 @@ pub(crate) fn run(
 ) -> Result<Done, JobError> {
     let start = Instant::now();
     let (model, mut source) = open_both(&config.model, &config.raster, config.bands.as_deref(), monitor)?;
-    let class = target_class(&model, config.class);
+    let class = target_class(&model, config.class)?;
+    let label = class_label(&model, class);
     let engine = compute.engine(device)?;
     let mut recipe = recipe(command, &[("model", &config.model), ("raster", &config.raster)], monitor)?;
     recipe.facts.insert("device".to_owned(), engine.describe().into());
-    recipe.facts.insert("gradcam_class".to_owned(), class.into());
+    recipe.facts.insert("gradcam_class".to_owned(), label.clone().into());
     let made = std::fs::create_dir_all(&config.out_dir);
     made.map_err(|error| Notice::error(format!("failed to make folder: {error}: {}", config.out_dir.display())))?;
 
@@ -48,7 +49,7 @@ pub(crate) fn run(
     let (outputs, report) = unless_cancelled(monitor, result)?;
     let facts = Facts::default()
         .with("device", engine.describe())
-        .with("gradcam_class", class)
+        .with("gradcam_class", label)
         .with("classes", counted(&model.record, &report.prediction.counts))
         .with("nodata_px", report.prediction.n_nodata)
         .with("tiles", report.prediction.n_windows)
@@ -56,9 +57,27 @@ pub(crate) fn run(
     Ok(facts.report(outputs))
 }
 
-/// The original explains class 1; a network with a single class has only class 0.
-pub(super) fn target_class(model: &LoadedModel, class: Option<usize>) -> usize {
-    class.unwrap_or_else(|| 1.min(model.record.network.n_classes() - 1))
+/// Index of the logit of the class with this value in the class map. Where nobody chose, the
+/// second one as in the original, or the only one.
+///
+/// # Errors
+/// The model has no such class; the sentence lists those it has.
+pub(super) fn target_class(model: &LoadedModel, value: Option<usize>) -> Result<usize, JobError> {
+    let n_classes = model.record.network.n_classes();
+    let Some(value) = value else { return Ok(1.min(n_classes - 1)) };
+    let found = model.record.classes.classes.iter().position(|class| class.id.0 as usize == value);
+    found.ok_or_else(|| {
+        let known: Vec<String> = (0..n_classes).map(|index| class_label(model, index)).collect();
+        Notice::error(format!("the model has no class {value}"))
+            .next_step(format!("Choose one of {}", known.join(", ")))
+            .into()
+    })
+}
+
+/// Value and name, for example `2 Emergent wetland`.
+pub(super) fn class_label(model: &LoadedModel, index: usize) -> String {
+    let class = &model.record.classes.classes[index];
+    format!("{} {}", class.id.0, class.name)
 }
 
 /// Where the results go.
@@ -96,7 +115,8 @@ pub(super) fn explain_files(
     };
     let mut class = files.class.as_ref().map(class_map).transpose()?;
     let mut attention = layer(&files.attention, "attention")?;
-    let mut gradcam = layer(&files.gradcam, "gradcam")?;
+    let target = class_label(model, options.class);
+    let mut gradcam = layer(&files.gradcam, &format!("Grad-CAM of class {target}"))?;
     let sinks = ExplainSinks {
         class: class.as_mut().map(|sink| sink as &mut dyn RasterSink),
         attention: Some(&mut attention),

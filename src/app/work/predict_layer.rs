@@ -12,7 +12,7 @@ use nunatak_domain::style::{Stretch, StretchMethod, Style};
 use nunatak_jobs::{JobError, Monitor};
 use nunatak_ml::explain::ExplainOptions;
 
-use super::explain::{Files, explain_files, target_class};
+use super::explain::{Files, class_label, explain_files, target_class};
 use super::predict::{counted, open_both, predict_files};
 use super::{Compute, Done, Facts, Part, io_error, recipe, seconds, unless_cancelled};
 use crate::command::Command;
@@ -35,7 +35,7 @@ const PREDICT_SHARE: f32 = 0.35;
 pub(crate) fn run(compute: &mut Compute, request: &Request, monitor: &dyn Monitor) -> Result<Done, JobError> {
     let start = Instant::now();
     let (model, mut source) = open_both(&request.model, &request.scene.path, None, monitor)?;
-    let class = target_class(&model, request.class);
+    let class = target_class(&model, request.class)?;
     let engine = compute.engine(request.device)?;
     let file = |name: &str| request.folder.join(name);
     let config = PredictConfig {
@@ -60,7 +60,7 @@ pub(crate) fn run(compute: &mut Compute, request: &Request, monitor: &dyn Monito
     let part = Part { monitor, from: 0.0, to: PREDICT_SHARE, what: "class map" };
     let result = predict_files(engine, &model, &mut source, &config, recipe.clone(), &part);
     let (mut outputs, report) = unless_cancelled(monitor, result)?;
-    recipe.facts.insert("gradcam_class".to_owned(), class.into());
+    recipe.facts.insert("gradcam_class".to_owned(), class_label(&model, class).into());
     let files = Files { class: None, attention: file("attention.tif"), gradcam: file("gradcam.tif"), overwrite: true };
     let options = ExplainOptions { class, ..ExplainOptions::default() };
     let part = Part { monitor, from: PREDICT_SHARE, to: 1.0, what: "explanation" };
@@ -71,7 +71,7 @@ pub(crate) fn run(compute: &mut Compute, request: &Request, monitor: &dyn Monito
         .with("device", engine.describe())
         .with("classes", counted(&model.record, &report.counts))
         .with("nodata_px", report.n_nodata)
-        .with("gradcam_class", class)
+        .with("gradcam_class", class_label(&model, class))
         .with("tiles", report.n_windows)
         .with("seconds", seconds(start));
     let classes = &model.record.classes.classes;

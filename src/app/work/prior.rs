@@ -7,6 +7,7 @@ use std::time::Instant;
 use nunatak_domain::class::ClassId;
 use nunatak_domain::grid::PixelRect;
 use nunatak_domain::job::{PriorConfig, SimilarityMode};
+use nunatak_domain::model::Normalisation;
 use nunatak_domain::notice::Notice;
 use nunatak_domain::raster::{Raster, RasterError, RasterSink, RasterSource};
 use nunatak_domain::scene::SceneInfo;
@@ -36,16 +37,24 @@ pub(crate) fn run(config: &PriorConfig, command: &Command, monitor: &dyn Monitor
     for remark in set.remarks() {
         monitor.warn(Notice::warning(remark));
     }
-    let physical =
+    let references =
         Prior::new(&set).map_err(|error| Notice::error(format!("{error}: {}", config.references.display())))?;
     let mut source = nunatak_io::open(&config.raster).map_err(io_error)?;
-    let bands = bands_for(&physical, source.info(), config.bands.as_deref(), monitor)?;
+    let bands = bands_for(&references, source.info(), config.bands.as_deref(), monitor)?;
     let chosen = SceneInfo {
         bands: bands.iter().map(|&band| source.info().bands[band].clone()).collect(),
         ..source.info().clone()
     };
-    let prior = normalised(&physical, &chosen.physical()).unwrap_or(physical);
-    if let Some(notice) = scale_notice(&set, &mut source, &bands, monitor)? {
+    let scale = config.normalisation.clone().unwrap_or_else(|| chosen.physical());
+    if let Normalisation::ScaleOffset { scale, offset } = &scale
+        && (scale.len() != bands.len() || offset.len() != bands.len())
+    {
+        let text =
+            format!("the normalisation has {} factors and the references have {} bands", scale.len(), bands.len());
+        return Err(Notice::error(text).next_step("Give one scale and one offset per band").into());
+    }
+    let prior = normalised(&references, &scale).unwrap_or(references);
+    if let Some(notice) = scale_notice(&set, &scale, &mut source, &bands, monitor)? {
         monitor.warn(notice);
     }
     let inputs = [("references", &config.references), ("raster", &config.raster)];
@@ -114,6 +123,7 @@ fn bands_for(
 /// Reflectance against digital numbers gives an empty map: said before anything runs.
 fn scale_notice(
     set: &ReferenceSet,
+    scale: &Normalisation,
     source: &mut GdalSource,
     bands: &[usize],
     monitor: &dyn Monitor,
@@ -124,9 +134,11 @@ fn scale_notice(
     let median = |found: &Option<_>| {
         found.as_ref().map_or(f64::NAN, |found: &nunatak_domain::scene::BandStatistics| found.percentile(50.0))
     };
-    let info = source.info();
-    let physical = |(&band, value): (&usize, f64)| value * info.bands[band].scale + info.bands[band].offset;
-    let pixels: Vec<f64> = bands.iter().zip(statistics.iter().map(median)).map(physical).collect();
+    let scaled = |(index, stored): (usize, f64)| match scale {
+        Normalisation::ScaleOffset { scale, offset } => stored * f64::from(scale[index]) + f64::from(offset[index]),
+        Normalisation::None => stored,
+    };
+    let pixels: Vec<f64> = statistics.iter().map(median).enumerate().map(scaled).collect();
     let Some(text) = set.scale_mismatch(&pixels) else { return Ok(None) };
     let middle = |mut values: Vec<f64>| {
         values.retain(|value| value.is_finite());

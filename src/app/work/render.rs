@@ -31,6 +31,9 @@ const MAX_PART_PX: u32 = 8 << 20;
 /// Tiles kept while drawing.
 const CACHE_BYTES: usize = 256 << 20;
 
+/// Largest picture: its 4 bytes per pixel are in memory at once.
+const MAX_PX: u64 = 400_000_000;
+
 /// Largest side of a picture; PNG readers give up beyond.
 const MAX_SIDE_PX: u32 = 65_535;
 
@@ -45,6 +48,9 @@ pub(crate) fn check(config: &RenderConfig) -> Result<(), CommandError> {
     }
     if !(1..=MAX_SIDE_PX).contains(&config.width_px) || !(1..=MAX_SIDE_PX).contains(&config.height_px) {
         return refuse("a picture is 1 to 65535 pixels wide and high");
+    }
+    if u64::from(config.width_px) * u64::from(config.height_px) > MAX_PX {
+        return refuse("a picture has at most 400 million pixels: choose a smaller size");
     }
     if config.bands.as_ref().is_some_and(|bands| bands.len() != 1 && bands.len() != 3) {
         return refuse("choose one band or three");
@@ -124,7 +130,8 @@ impl Table {
                 layer.blend = look.blend;
             }
         }
-        let mut atlas = Atlas::default();
+        let crs = config.crs.as_deref().map(nunatak_io::crs_from_user).transpose().map_err(io_error)?;
+        let mut atlas = Atlas::in_crs(crs);
         let (notices, _) = atlas.update(layers.all(), layers.scenes());
         notices.iter().for_each(|notice| monitor.warn(notice.clone()));
         Ok(Self {

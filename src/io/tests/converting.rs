@@ -72,6 +72,46 @@ fn multiband(path: &Path) {
     dataset.close().unwrap();
 }
 
+/// A virtual raster of the first two bands of `raster`, each with its nodata value.
+fn with_nodata(raster: &Path, name: &str, nodata: [Option<f64>; 2]) -> std::path::PathBuf {
+    let band = |index: usize| {
+        let value = nodata[index].map_or_else(String::new, |value| format!("<NoDataValue>{value}</NoDataValue>"));
+        format!(
+            r#"<VRTRasterBand dataType="UInt16" band="{0}">{value}<SimpleSource><SourceFilename>{1}</SourceFilename><SourceBand>{0}</SourceBand></SimpleSource></VRTRasterBand>"#,
+            index + 1,
+            raster.display()
+        )
+    };
+    let path = raster.with_file_name(name);
+    let text = format!(r#"<VRTDataset rasterXSize="1200" rasterYSize="700">{}{}</VRTDataset>"#, band(0), band(1));
+    nunatak_io::atomic::write_text(&path, &text, false).unwrap();
+    path
+}
+
+#[test]
+fn bands_with_different_nodata_values_are_refused_with_a_sentence_and_can_be_copied_one_by_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let raster = folder.path().join("in.tif");
+    multiband(&raster);
+    let copy = |raster: &Path, out: &str, bands: Option<Vec<usize>>| {
+        let out = folder.path().join(out);
+        let config = ConvertConfig { raster: raster.to_owned(), out, cog: false, bands, overwrite: false };
+        convert(&config, &Silent, &recipe("convert"))
+    };
+    let different = with_nodata(&raster, "different.vrt", [Some(0.0), Some(7.0)]);
+    let some = with_nodata(&raster, "some.vrt", [None, Some(7.0)]);
+
+    let error = copy(&different, "all.tif", None).unwrap_err().to_string();
+    let reason =
+        "the bands have different nodata values, which a GeoTIFF cannot hold: convert them one by one (--bands)";
+    assert_eq!(error, format!("{reason}: {}", different.display()));
+    copy(&different, "second.tif", Some(vec![1])).unwrap();
+    copy(&some, "some.tif", None).unwrap();
+
+    assert_eq!(describe(&folder.path().join("second.tif")).unwrap().bands[0].nodata, Some(7.0));
+    assert_eq!(describe(&folder.path().join("some.tif")).unwrap().bands[1].nodata, Some(7.0));
+}
+
 #[test]
 fn a_copy_of_some_bands_keeps_what_is_known_of_them() {
     let folder = tempfile::tempdir().unwrap();

@@ -174,7 +174,7 @@ fn an_interrupted_file_goes_on_where_it_stopped() {
     // This one is not flushed: an interruption may lose it.
     sink.write(rest[0].col, rest[0].row, &window(rest[0], class_at)).unwrap();
     drop(sink);
-    assert_eq!(names(folder.path()), [".class.partial.json", ".class.partial.tif"]);
+    assert_eq!(names(folder.path()), [".class.tif.partial.json", ".class.tif.partial.tif"]);
 
     let mut sink = GeoTiffSink::resume_or_create(config(&path, width, height)).unwrap();
     assert_eq!(sink.n_finished(), 10);

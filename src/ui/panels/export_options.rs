@@ -3,12 +3,12 @@
 use std::path::{Path, PathBuf};
 
 use nunatak_app::{Command, Session};
-use nunatak_domain::geo::GeoBounds;
 use nunatak_domain::job::{
     Connectivity, ConvertConfig, PolygonizeConfig, PriorConfig, RasterLook, RenderConfig, SimilarityMode,
 };
 use nunatak_domain::layer::{Layer, LayerSource};
 use nunatak_domain::map::MapView;
+use nunatak_domain::scene::SceneInfo;
 use nunatak_domain::style::Style;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -104,7 +104,7 @@ pub(super) fn commands(
     let out = out.to_owned();
     match format {
         Format::PictureOfView => vec![view_picture(session, view, out, overwrite)],
-        Format::PictureOfLayer => vec![layer_picture(session, layer, raster, out, overwrite)],
+        Format::PictureOfLayer => vec![layer_picture(&scene.info, layer, out, overwrite)],
         _ if matches!(layer.source, LayerSource::Prior { .. }) => {
             let references = out.with_extension("references.csv");
             let prior = PriorConfig {
@@ -113,10 +113,11 @@ pub(super) fn commands(
                 out,
                 classes: None,
                 mode: SimilarityMode::Default,
+                normalisation: session.reference_normalisation(),
                 bands: None,
                 overwrite,
             };
-            vec![Command::SaveReferences { path: references, overwrite: true }, Command::Prior(prior)]
+            vec![Command::SaveReferences { path: references, overwrite }, Command::Prior(prior)]
         }
         Format::GeoTiff | Format::Cog => {
             vec![Command::Convert(ConvertConfig { raster, out, cog: format == Format::Cog, bands: None, overwrite })]
@@ -147,6 +148,7 @@ pub(crate) fn view_picture(session: &Session, view: &MapView, out: PathBuf, over
         width_px: view.width_px,
         height_px: view.height_px,
         bbox: Some(view.bounds()),
+        crs: session.map_crs().map(|crs| crs.code.clone().unwrap_or_else(|| crs.wkt.clone())),
         // For those who copy the command: as much of the looks as its line can say.
         bands: layers().next().and_then(drawn_bands),
         overlay_opacity: layers().nth(1).map_or(1.0, |layer| layer.opacity),
@@ -163,19 +165,21 @@ fn look(layer: &Layer) -> RasterLook {
     RasterLook { style: layer.style.clone(), opacity: layer.opacity, blend: layer.blend }
 }
 
-fn layer_picture(session: &Session, layer: &Layer, raster: PathBuf, out: PathBuf, overwrite: bool) -> Command {
+/// All of a layer in its own CRS, whatever the map's is.
+fn layer_picture(info: &SceneInfo, layer: &Layer, out: PathBuf, overwrite: bool) -> Command {
     const LONGEST_PX: f64 = 8192.0;
-    let bounds = session.layer_bounds(layer.id);
-    let unit = session.layer_pixel_size(layer.id).filter(|size| *size > 0.0).unwrap_or(1.0);
-    let GeoBounds { min_x, min_y, max_x, max_y } = bounds.unwrap_or_default();
-    let (width, height) = ((max_x - min_x) / unit, (max_y - min_y) / unit);
+    let bounds = info.bounds();
+    let side = Some(info.map_transform().pixel_area().sqrt());
+    let unit = side.filter(|side| *side > 0.0 && side.is_finite()).unwrap_or(1.0);
+    let (width, height) = (bounds.width() / unit, bounds.height() / unit);
     let shrink = (LONGEST_PX / width.max(height)).min(1.0);
     Command::Render(RenderConfig {
-        rasters: vec![raster],
+        rasters: vec![info.path.clone()],
         out,
         width_px: (width * shrink).round().max(1.0) as u32,
         height_px: (height * shrink).round().max(1.0) as u32,
-        bbox: bounds,
+        bbox: None,
+        crs: None,
         bands: drawn_bands(layer),
         overlay_opacity: 1.0,
         looks: vec![RasterLook { opacity: 1.0, ..look(layer) }],

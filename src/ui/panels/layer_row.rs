@@ -189,6 +189,7 @@ fn as_command(session: &Session, layer: &Layer) -> Option<Command> {
             width_px: 1200,
             height_px: 800,
             bbox: None,
+            crs: None,
             bands: Some(layer.style.bands()),
             overlay_opacity: 1.0,
             looks: Vec::new(),

@@ -11,9 +11,12 @@ use crate::widgets;
 use crate::wishes::Wishes;
 use crate::{icons, theme};
 
+/// Mismatches said one by one; the rest is counted.
+const SHOWN_MISMATCHES: usize = 2;
+
 pub(crate) struct ModelPanel {
     pub open: bool,
-    /// Grad-CAM's target class, an index into the model's classes; `None` is the default.
+    /// Grad-CAM's target class, its value in the class map; `None` is the default.
     pub class: Option<usize>,
     details_open: bool,
 }
@@ -139,21 +142,29 @@ fn run_ui(
     ui.add_space(theme::UNIT);
     ui.horizontal(|ui| {
         ui.label(egui::RichText::new("Grad-CAM of").color(theme::of(ui).weak));
-        let name = |index: usize| classes.get(index).map_or_else(String::new, |class| class.name.clone());
+        let chosen = match state.class {
+            Some(value) => classes.iter().find(|class| class.id.0 as usize == value),
+            // What Grad-CAM explains where nobody chose.
+            None => classes.get(1).or(classes.first()),
+        };
+        let name = chosen.map_or("", |class| class.name.as_str());
         let width = ui.available_width();
-        let combo = ComboBox::from_id_salt("target class")
-            .selected_text(name(state.class.unwrap_or(1)))
-            .width(width)
-            .truncate();
+        let combo = ComboBox::from_id_salt("target class").selected_text(name).width(width).truncate();
         combo.show_ui(ui, |ui| {
-            for (index, class) in classes.iter().enumerate() {
-                ui.selectable_value(&mut state.class, Some(index), &class.name);
+            for class in classes {
+                ui.selectable_value(&mut state.class, Some(class.id.0 as usize), &class.name);
             }
         });
     });
     let scene = target.and_then(|scene| session.scene(scene));
     if let Some(scene) = scene {
-        for note in mismatches(&scene.info, &model.record) {
+        let mut notes = mismatches(&scene.info, &model.record);
+        let n_more = notes.len().saturating_sub(SHOWN_MISMATCHES);
+        if n_more > 0 {
+            notes.truncate(SHOWN_MISMATCHES);
+            notes.push(format!("{n_more} more bands do not match."));
+        }
+        for note in notes {
             ui.horizontal_wrapped(|ui| {
                 ui.label(egui::RichText::new(icons::WARNING).color(theme::of(ui).warning));
                 ui.label(note);

@@ -136,3 +136,16 @@ fn opening_a_style_leaves_the_side_panel_as_wide_as_it_was() {
         assert_eq!(edge(&harness), before, "{workspace}");
     }
 }
+
+#[test]
+fn pictures_say_which_crs_their_box_is_in() {
+    let harness = with_scene();
+    let shell = harness.state();
+    let view = *shell.map.camera.view();
+
+    let of_view = crate::panels::view_picture(shell.session(), &view, "view.png".into(), false);
+
+    let nunatak_app::Command::Render(config) = of_view else { panic!("{of_view:?}") };
+    assert_eq!(config.crs, shell.session().map_crs().map(|crs| crs.code.clone().expect("a code")));
+    assert!(config.crs.is_some());
+}

@@ -165,6 +165,23 @@ fn a_scene_with_too_few_bands_is_refused_before_anything_is_written() {
 }
 
 #[test]
+fn grad_cam_of_a_class_that_the_model_lacks_is_refused_with_those_it_has() {
+    let folder = tempfile::tempdir().unwrap();
+    let (raster, model) =
+        (scene(folder.path()), write_model(&folder.path().join("m.safetensors"), Normalisation::None));
+    let out = folder.path().join("why");
+    let mut session = session();
+
+    let events = act(
+        &mut session,
+        command(json!({ "command": "explain", "model": model, "raster": raster, "out_dir": out, "class": 9 })),
+    );
+
+    assert!(notices(&events).iter().any(|text| text.contains("no class 9")), "{events:?}");
+    assert!(!out.exists());
+}
+
+#[test]
 fn explain_writes_three_files_of_the_part_that_was_asked_for() {
     let folder = tempfile::tempdir().unwrap();
     let (raster, model) =
@@ -180,7 +197,7 @@ fn explain_writes_three_files_of_the_part_that_was_asked_for() {
         })),
     );
 
-    assert_eq!(fact(&report(&events).facts, "gradcam_class"), 1);
+    assert_eq!(fact(&report(&events).facts, "gradcam_class"), "1 Class 1");
     for name in ["class.tif", "attention.tif", "gradcam.tif"] {
         let info = nunatak_io::describe(&out.join(name)).unwrap();
         assert_eq!((info.width, info.height), (70, 50));
@@ -221,6 +238,9 @@ fn predicting_a_layer_puts_the_results_on_the_map() {
     assert_eq!(visible, [LayerRole::Imagery, LayerRole::ClassMap]);
     let view = view_of(&session, 300, 200);
     assert_eq!(sharp_frame(&mut session, &view).layers.len(), 2);
+    act(&mut session, Command::PredictLayer { scene: id, class: Some(0) });
+    let names: Vec<&str> = session.layers().iter().map(|layer| layer.name.as_str()).collect();
+    assert_eq!((names[5], names[10]), ("Class map – scene.tif", "Class map 2 – scene.tif"));
     let files = |folder: &Path| std::fs::read_dir(folder).unwrap().count();
     let before = files(folder.path());
     drop(session);
@@ -237,13 +257,14 @@ fn the_prior_of_the_models_references_compares_normalised_values() {
         (false, _) => 3000.0,
     });
     let normalisation = Normalisation::ScaleOffset { scale: vec![1e-4; 2], offset: vec![0.0; 2] };
-    let model = write_model(&folder.path().join("m.safetensors"), normalisation);
+    let model = write_model(&folder.path().join("m.safetensors"), normalisation.clone());
     let mut session = session();
     let (id, _) = open(&mut session, &raster);
     act(&mut session, Command::OpenModel { path: model });
     assert!(session.dispatch(Command::ShowPrior { scene: id }).is_err(), "no references yet");
 
     act(&mut session, Command::UseModelReferences);
+    assert_eq!(session.reference_normalisation(), Some(normalisation));
     act(&mut session, Command::ShowPrior { scene: id });
     let geo = session.bounds().unwrap().center();
     let answer = ask(&mut session, Probe { tag: 0, geo: nunatak_domain::geo::GeoPos::new(geo.x - 100.0, geo.y) });

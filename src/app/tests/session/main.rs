@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 #![allow(clippy::disallowed_methods, reason = "inputs of a test need not survive a kill")]
 
+mod across;
 mod commands;
 mod map;
 mod real;
