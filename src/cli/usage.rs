@@ -178,7 +178,7 @@ mod tests {
 
     #[test]
     fn predict_in_the_window_needs_a_model() {
-        let scene = concat!(env!("CARGO_MANIFEST_DIR"), "/lib.rs");
+        let scene = std::env::current_exe().expect("the test program").display().to_string();
         let error = parse_line(&format!("nunatak --predict {scene}")).expect_err("no model");
         assert!(error.to_string().contains("--predict needs a raster and a model"), "{error}");
     }

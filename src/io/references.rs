@@ -303,8 +303,9 @@ mod tests {
 
     #[test]
     fn the_published_references_are_read() {
-        let data = std::env::var("NUNATAK_TEST_DATA")
-            .unwrap_or_else(|_| concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/data").to_owned());
+        let data = std::env::var("NUNATAK_TEST_DATA").unwrap_or_else(|_| {
+            std::env::var("CARGO_MANIFEST_DIR").expect("cargo runs the tests") + "/../../../shared/data"
+        });
         let path = Path::new(&data).join("ssmgnet/references.csv");
         if !path.exists() {
             eprintln!("skipped: no {}", path.display());

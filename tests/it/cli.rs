@@ -8,7 +8,11 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-const SAMPLE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/sample_scenes/rachel_carson");
+/// A path below the checkout that runs, which need not be the one that was compiled.
+fn checkout(path: &str) -> String {
+    let root = std::env::var("CARGO_MANIFEST_DIR").expect("cargo runs the tests");
+    format!("{root}/{path}")
+}
 
 /// A folder of its own with the sample scene, model and references in it.
 struct Desk {
@@ -19,7 +23,8 @@ impl Desk {
     fn new() -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         for name in ["scene.tif", "model.safetensors", "references.csv"] {
-            std::fs::copy(Path::new(SAMPLE).join(name), folder.path().join(name)).expect(name);
+            std::fs::copy(checkout(&format!("sample_scenes/rachel_carson/{name}")), folder.path().join(name))
+                .expect(name);
         }
         Self { folder }
     }
@@ -249,7 +254,7 @@ fn scripts_do_what_their_lines_say() {
     ];
     for (name, files) in outputs {
         let desk = Desk::new();
-        let script = format!("{}/tests/scripts/{name}.jsonl", env!("CARGO_MANIFEST_DIR"));
+        let script = checkout(&format!("tests/scripts/{name}.jsonl"));
 
         let lines = desk.done(&["run", &script, "--device", "cpu", "--json"]);
 

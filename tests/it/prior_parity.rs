@@ -12,8 +12,10 @@ const TOLERANCE: f32 = 4e-6;
 
 /// A file of the unlicensed test data; `None`, said aloud, where it is absent.
 fn data(relative: &str) -> Option<PathBuf> {
-    let root = std::env::var_os("NUNATAK_TEST_DATA")
-        .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data"), PathBuf::from);
+    let root = std::env::var_os("NUNATAK_TEST_DATA").map_or_else(
+        || Path::new(&std::env::var_os("CARGO_MANIFEST_DIR").expect("cargo runs the tests")).join("../shared/data"),
+        PathBuf::from,
+    );
     let path = root.join(relative);
     if path.exists() {
         return Some(path);
@@ -30,7 +32,11 @@ fn read(path: &Path) -> Raster {
 }
 
 fn golden(name: &str) -> Raster {
-    read(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/goldens/ssmgnet").join(name))
+    read(
+        &Path::new(&std::env::var_os("CARGO_MANIFEST_DIR").expect("cargo runs the tests"))
+            .join("tests/goldens/ssmgnet")
+            .join(name),
+    )
 }
 
 /// The first `n` columns of the published reference matrix.

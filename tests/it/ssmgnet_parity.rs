@@ -16,7 +16,8 @@ use nunatak_ml::{Engine, LoadedModel, load_network};
 
 /// The folder of the originals' data; says so where it is absent.
 fn data() -> Option<PathBuf> {
-    let default = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data");
+    let default =
+        Path::new(&std::env::var_os("CARGO_MANIFEST_DIR").expect("cargo runs the tests")).join("../shared/data");
     let folder = std::env::var_os("NUNATAK_TEST_DATA").map_or(default, PathBuf::from).join("ssmgnet");
     if folder.is_dir() {
         return Some(folder);
@@ -38,7 +39,11 @@ fn read(path: &Path) -> Raster {
 }
 
 fn golden(name: &str) -> Raster {
-    read(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/goldens/ssmgnet").join(name))
+    read(
+        &Path::new(&std::env::var_os("CARGO_MANIFEST_DIR").expect("cargo runs the tests"))
+            .join("tests/goldens/ssmgnet")
+            .join(name),
+    )
 }
 
 /// Writes into memory.

@@ -17,8 +17,13 @@ use nunatak_io::{GdalSource, IoError, describe, open, probe};
 const PATIENCE: Duration = Duration::from_secs(60);
 
 fn collection(name: &str) -> Option<PathBuf> {
-    let root = std::env::var_os("NUNATAK_TEST_DATA")
-        .map_or_else(|| PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/data")), PathBuf::from);
+    let root = std::env::var_os("NUNATAK_TEST_DATA").map_or_else(
+        || {
+            Path::new(&std::env::var_os("CARGO_MANIFEST_DIR").expect("cargo runs the tests"))
+                .join("../../../shared/data")
+        },
+        PathBuf::from,
+    );
     let folder = root.join(name);
     if folder.is_dir() {
         return Some(folder);

@@ -13,7 +13,9 @@ use crate::{RunOptions, Shell};
 const PATIENCE: Duration = Duration::from_secs(120);
 
 pub(super) fn sample(name: &str) -> PathBuf {
-    Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../../sample_scenes/rachel_carson")).join(name)
+    Path::new(&std::env::var_os("CARGO_MANIFEST_DIR").expect("cargo runs the tests"))
+        .join("../../sample_scenes/rachel_carson")
+        .join(name)
 }
 
 pub(super) fn window(options: RunOptions) -> Harness<'static, Shell> {

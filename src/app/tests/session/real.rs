@@ -1,6 +1,6 @@
 //! The published network and scene of SSMGNet; skipped where they are not at hand.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
@@ -9,7 +9,13 @@ use crate::support::{act, command, fact, report, session};
 /// `$NUNATAK_TEST_DATA/ssmgnet`, or the folder beside the repository.
 fn data() -> Option<PathBuf> {
     let folder = std::env::var_os("NUNATAK_TEST_DATA")
-        .map_or_else(|| PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/data")), PathBuf::from)
+        .map_or_else(
+            || {
+                Path::new(&std::env::var_os("CARGO_MANIFEST_DIR").expect("cargo runs the tests"))
+                    .join("../../../shared/data")
+            },
+            PathBuf::from,
+        )
         .join("ssmgnet");
     if folder.is_dir() {
         return Some(folder);
