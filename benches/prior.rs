@@ -54,15 +54,13 @@ fn run(prior: &Prior, pixels: &[f32], n_threads: usize) {
     std::thread::scope(|scope| {
         for thread in 0..n_threads {
             scope.spawn(move || {
-                let (mut classes, mut distance) = (vec![0; CHUNK_PX], vec![0.0; CHUNK_PX]);
+                let (mut classes, mut similarity) = (vec![0; CHUNK_PX], vec![0.0; CHUNK_PX]);
                 let end = ((thread + 1) * share).min(N_PX);
                 for start in (thread * share..end).step_by(CHUNK_PX) {
                     let n = CHUNK_PX.min(end - start);
                     let bands: Vec<&[f32]> = (0..N_BANDS).map(|b| &pixels[b * N_PX + start..][..n]).collect();
-                    prior.pixels_into(&bands, &mut classes[..n], &mut distance[..n]);
-                    let similarity =
-                        classes[..n].iter().zip(&distance).map(|(&c, &d)| prior.similarity_default(c, d)).sum::<f32>();
-                    std::hint::black_box(similarity);
+                    prior.similarity_into(&bands, &mut classes[..n], &mut similarity[..n]);
+                    std::hint::black_box(&similarity);
                 }
             });
         }

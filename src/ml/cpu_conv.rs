@@ -32,7 +32,8 @@ struct Block {
     weights: Vec<f32>,
 }
 
-/// 6 channels × 2 vectors of pixels fill the 16 registers of AVX2.
+/// 6 channels × 2 vectors of pixels fill the 16 registers of AVX2; larger blocks are no faster
+/// with the 32 of AVX-512.
 const MAX_BLOCK: usize = 6;
 /// Vectors of pixels that are summed together.
 const N_VECTORS: usize = 2;
@@ -91,7 +92,7 @@ impl CpuConv {
             }
         }
         strips.into_par_iter().enumerate().for_each(|(index, rows)| {
-            widest(Strip { conv: self, image, height, width, first_row: index * STRIP_ROWS, rows });
+            pulp::Arch::new().dispatch(Strip { conv: self, image, height, width, first_row: index * STRIP_ROWS, rows });
         });
     }
 
@@ -117,15 +118,6 @@ fn on_cpu(device: &Device) -> bool {
 
 fn values(tensor: Tensor<4>) -> Vec<f32> {
     tensor.into_data().try_into_vec().expect("networks compute in float32")
-}
-
-/// With the widest vectors that this processor has.
-fn widest<Op: WithSimd>(op: Op) -> Op::Output {
-    #[cfg(target_arch = "x86_64")]
-    if let Some(simd) = pulp::x86::V3::try_new() {
-        return Simd::vectorize(simd, op);
-    }
-    pulp::Arch::new().dispatch(op)
 }
 
 /// Some rows of all output channels.

@@ -14,7 +14,7 @@
 use nalgebra::{DMatrix, DVector};
 
 use super::ReferenceSet;
-use super::sf_cnm_blocks::PriorTables;
+use super::sf_cnm_blocks::{PriorTables, Wanted};
 use crate::inspect::ReferenceDistances;
 use crate::raster::Raster;
 
@@ -30,6 +30,8 @@ pub struct Prior {
     /// Scale and offset per band that bring a stored value to the references' scale.
     normalisation: Option<(Vec<f64>, Vec<f64>)>,
     tables: PriorTables,
+    /// Bands of the pixels that are compared, in the references' order; `None` takes them all.
+    chosen: Option<Vec<usize>>,
 }
 
 /// Why references give no prior.
@@ -91,7 +93,7 @@ impl Prior {
             .map(|(threshold, reference)| threshold * reference.weight)
             .collect();
         let tables = PriorTables::new(&inverse, lambda, n_bands, &thresholds);
-        Ok(Self { n_bands, lambda, inverse, thresholds, normalisation: None, tables })
+        Ok(Self { n_bands, lambda, inverse, thresholds, normalisation: None, tables, chosen: None })
     }
 
     /// The same prior for pixels that are on another scale than the references: they are
@@ -110,6 +112,21 @@ impl Prior {
         let shift = self.inverse.columns(0, self.n_bands) * DVector::from_column_slice(offset);
         self.tables.normalise(&scaled, shift.as_slice(), &self.inverse, self.lambda);
         self.normalisation = Some((scale.to_vec(), offset.to_vec()));
+        self
+    }
+
+    /// The same prior for pixels of `n_bands` bands, of which those in `bands` are compared, in
+    /// the order of the references. The others weigh nothing, but a pixel needs them all.
+    /// Comes after [`Prior::with_normalisation`].
+    ///
+    /// # Panics
+    /// If there is not one band below `n_bands` per band of the references.
+    #[must_use]
+    pub fn on_bands(mut self, bands: &[usize], n_bands: usize) -> Self {
+        assert!(bands.len() == self.n_bands && bands.iter().all(|&band| band < n_bands), "one band per band");
+        self.tables.spread(bands, n_bands);
+        self.n_bands = n_bands;
+        self.chosen = Some(bands.to_vec());
         self
     }
 
@@ -141,13 +158,16 @@ impl Prior {
             let distances = vec![f64::NAN; thresholds.len()];
             return ReferenceDistances { distances, thresholds, best: 0, valid: false, similarity: 0.0 };
         }
-        let mut pixel = DVector::from_column_slice(spectrum);
+        let mut pixel = match &self.chosen {
+            None => DVector::from_column_slice(spectrum),
+            Some(bands) => DVector::from_iterator(bands.len(), bands.iter().map(|&band| spectrum[band])),
+        };
         if let Some((scale, offset)) = &self.normalisation {
             for (value, (scale, offset)) in pixel.iter_mut().zip(scale.iter().zip(offset)) {
                 *value = *value * scale + offset;
             }
         }
-        let product = self.inverse.columns(0, self.n_bands) * pixel;
+        let product = self.inverse.columns(0, pixel.len()) * pixel;
         let distances: Vec<f64> = (0..thresholds.len())
             .map(|candidate| distance(&(&product + self.inverse.column(candidate) * self.lambda)))
             .collect();
@@ -175,12 +195,24 @@ impl Prior {
     /// # Panics
     /// If the number of bands or the lengths differ.
     pub fn pixels_into(&self, bands: &[&[f32]], classes: &mut [u16], distance: &mut [f32]) {
+        self.fill(bands, classes, distance, Wanted::Distance);
+    }
+
+    /// As [`Prior::pixels_into`] with [`Prior::similarity_default`] in place of the distance.
+    ///
+    /// # Panics
+    /// If the number of bands or the lengths differ.
+    pub fn similarity_into(&self, bands: &[&[f32]], classes: &mut [u16], similarity: &mut [f32]) {
+        self.fill(bands, classes, similarity, Wanted::Similarity);
+    }
+
+    fn fill(&self, bands: &[&[f32]], classes: &mut [u16], values: &mut [f32], wanted: Wanted) {
         assert_eq!(bands.len(), self.n_bands, "bands of the pixels");
         assert!(
-            bands.iter().all(|band| band.len() == classes.len()) && distance.len() == classes.len(),
-            "bands, classes and distances of one length"
+            bands.iter().all(|band| band.len() == classes.len()) && values.len() == classes.len(),
+            "bands, classes and values of one length"
         );
-        self.tables.pixels(bands, classes, distance);
+        self.tables.pixels(bands, classes, values, wanted);
     }
 
     /// The default similarity, `clamp(1 − distance / threshold, 0, 1)`: 0 for class 0, NaN for

@@ -42,6 +42,30 @@ fn random_pixels(set: &ReferenceSet, n: usize, spread: f64, random: &mut Random)
     raster
 }
 
+#[test]
+fn bands_that_do_not_count_change_no_distance() {
+    let mut random = Random(11);
+    let set = random_set(3, 4, 1.0, &mut random);
+    let pixels = random_pixels(&set, 40, 0.2, &mut random);
+    let prior = Prior::new(&set).expect("a prior").with_normalisation(&[2.0, 1.0, 0.5, 1.0], &[0.0, 0.1, 0.0, -0.1]);
+    // The references' bands are bands 5, 0, 3 and 2 of six; the others hold anything.
+    let chosen = [5, 0, 3, 2];
+    let mut wide = Raster::filled(6, 40, 1, 7.5);
+    for (band, &place) in chosen.iter().enumerate() {
+        wide.band_mut(place).copy_from_slice(pixels.band(band));
+    }
+
+    let spread = prior.clone().on_bands(&chosen, 6);
+
+    assert_eq!(spread.n_bands(), 6);
+    let (own, found) = (prior.pixels(&pixels), spread.pixels(&wide));
+    assert_eq!(own.classes, found.classes);
+    // Sums in another order of bands.
+    assert!(own.distance.iter().zip(&found.distance).all(|(a, b)| (a - b).abs() < 1e-5));
+    let spectrum = |raster: &Raster| raster.spectrum(7, 0).iter().map(|&v| f64::from(v)).collect::<Vec<_>>();
+    assert_eq!(prior.pixel(&spectrum(&pixels)), spread.pixel(&spectrum(&wide)));
+}
+
 /// The definition, word by word: pads, inverts, and builds `W(p + λeᵢ)` for each candidate.
 fn dense_distances(set: &ReferenceSet, pixel: &[f32]) -> Vec<f64> {
     let (c, r) = (set.n_bands(), set.references.len());
@@ -180,6 +204,29 @@ fn nodata_in_any_band_is_nodata() {
     assert_eq!(pixels.classes[17], 0);
     assert!(prior.similarity_default(0, f32::NAN).is_nan());
     assert!(!prior.pixel(&[0.1, f64::NAN, 0.2]).valid);
+}
+
+#[test]
+fn similarities_at_once_are_those_of_classes_and_distances() {
+    let mut random = Random(12);
+    for (n_references, n_bands) in [(10, 10), (2, 5), (13, 3)] {
+        let set = random_set(n_references, n_bands, 1.0, &mut random);
+        let prior = Prior::new(&set).expect("prior");
+        // Not a multiple of any vector.
+        let mut raster = random_pixels(&set, 331, 0.8, &mut random);
+        raster.band_mut(1)[330] = f32::INFINITY;
+        let bands: Vec<&[f32]> = (0..n_bands).map(|band| raster.band(band)).collect();
+        let (mut classes, mut similarity) = (vec![9; 331], vec![9.0; 331]);
+
+        prior.similarity_into(&bands, &mut classes, &mut similarity);
+
+        let pixels = prior.pixels(&raster);
+        assert_eq!(classes, pixels.classes);
+        for ((found, class), distance) in similarity.iter().zip(&classes).zip(&pixels.distance) {
+            let expected = prior.similarity_default(*class, *distance);
+            assert!(*found == expected || (found.is_nan() && expected.is_nan()), "{found} for {expected}");
+        }
+    }
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! The renderer on a software adapter, seen through the pictures it gives.
+//! The renderer, seen through the pictures it gives.
 
 mod compose;
 mod memory;
@@ -19,10 +19,20 @@ use nunatak_domain::style::{Stretch, StretchMethod, Style};
 
 use crate::offscreen::{AdapterChoice, OffscreenPainter};
 
-/// `None`, said aloud, on machines without a software adapter; an error with `REQUIRE_GPU=1`.
+/// On the software adapter, so that pictures are the same everywhere, or on a GPU with
+/// `NUNATAK_ADAPTER=hardware` (docs/gpu.md). `None`, said aloud, where there is no such adapter;
+/// an error with `REQUIRE_GPU=1`.
 fn painter() -> Option<OffscreenPainter> {
-    match OffscreenPainter::new(AdapterChoice::Software) {
-        Ok(painter) => Some(painter),
+    let choice = match std::env::var("NUNATAK_ADAPTER").as_deref() {
+        Ok("hardware") => AdapterChoice::Hardware,
+        Ok("software") | Err(_) => AdapterChoice::Software,
+        Ok(other) => panic!("NUNATAK_ADAPTER is hardware or software, not {other}"),
+    };
+    match OffscreenPainter::new(choice) {
+        Ok(painter) => {
+            eprintln!("drawing on {}", painter.adapter());
+            Some(painter)
+        }
         Err(error) if std::env::var_os("REQUIRE_GPU").is_some_and(|value| value == "1") => panic!("{error}"),
         Err(error) => {
             eprintln!("skipped: {error}");
