@@ -99,19 +99,6 @@ impl TileId {
     pub fn parent(&self) -> Self {
         Self { level: self.level + 1, col: self.col / 2, row: self.row / 2 }
     }
-
-    /// All tiles of a level that touch a window of scene pixels.
-    pub fn covering(level: u8, window: PixelRect) -> impl Iterator<Item = Self> {
-        let span = TILE_SIZE << level;
-        let rows = window.row / span..window.bottom().div_ceil(span);
-        rows.flat_map(move |row| {
-            (window.col / span..window.right().div_ceil(span)).map(move |col| Self {
-                level,
-                col: col as u32,
-                row: row as u32,
-            })
-        })
-    }
 }
 
 /// The coarsest level worth having: the whole scene in one tile.
@@ -162,11 +149,5 @@ mod tests {
         assert_eq!(coarsest_level(256, 256), 0);
         assert_eq!(coarsest_level(257, 10), 1);
         assert_eq!(coarsest_level(10980, 10980), 6);
-    }
-
-    #[test]
-    fn covering_lists_the_tiles_a_window_touches() {
-        let tiles: Vec<_> = TileId::covering(0, PixelRect::new(250, 0, 10, 10)).collect();
-        assert_eq!(tiles, [TileId { level: 0, col: 0, row: 0 }, TileId { level: 0, col: 1, row: 0 }]);
     }
 }

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::geo::GeoBounds;
 use crate::layer::Blend;
 use crate::model::Normalisation;
+use crate::spectra::SpectralReference;
 use crate::style::Style;
 
 /// Which adapter computes: `auto`, `cpu`, `gpu`, `gpu:1`.
@@ -84,10 +85,6 @@ pub enum SimilarityMode {
     Compat,
 }
 
-fn default_tile() -> usize {
-    256
-}
-
 /// Class map of a raster by a network.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct PredictConfig {
@@ -106,9 +103,9 @@ pub struct PredictConfig {
     pub mode: PredictMode,
     #[serde(default)]
     pub device: DeviceChoice,
-    /// Side of a window without its halo.
-    #[serde(default = "default_tile")]
-    pub tile_px: usize,
+    /// Side of a window without its halo; `None` takes what the model's record says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tile_px: Option<usize>,
     /// Scene band for each band of the model (0-based); `None` takes them in order.
     #[serde(default)]
     pub bands: Option<Vec<usize>>,
@@ -137,6 +134,10 @@ pub struct ExplainConfig {
     /// are means over this part.
     #[serde(default)]
     pub window: Option<crate::grid::PixelRect>,
+    /// Column and row of the one pixel whose class Grad-CAM explains; `None` explains the class
+    /// all over. Without `class` it is the class that the model gives this pixel.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pixel: Option<[usize; 2]>,
     #[serde(default)]
     pub bands: Option<Vec<usize>>,
     #[serde(default)]
@@ -177,6 +178,9 @@ pub struct PolygonizeConfig {
     /// Smallest polygon kept, in square metres (square pixels without a CRS).
     #[serde(default)]
     pub min_area: f64,
+    /// What becomes of smaller ones.
+    #[serde(default, skip_serializing_if = "SmallPolygons::is_merge")]
+    pub small: SmallPolygons,
     /// Douglas–Peucker tolerance in units of the CRS; 0 keeps the pixel edges.
     #[serde(default)]
     pub simplify: f64,
@@ -185,6 +189,24 @@ pub struct PolygonizeConfig {
     pub classes: Option<Vec<u32>>,
     #[serde(default)]
     pub overwrite: bool,
+}
+
+/// What becomes of polygons below the smallest area.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SmallPolygons {
+    /// They become part of their largest neighbour, whatever its class, as `gdal_sieve` does it;
+    /// dropped only where nodata surrounds them.
+    #[default]
+    Merge,
+    /// They are left out and leave holes.
+    Drop,
+}
+
+impl SmallPolygons {
+    fn is_merge(&self) -> bool {
+        *self == Self::Merge
+    }
 }
 
 /// Pixels that touch by an edge (4) or also by a corner (8) belong together.
@@ -221,8 +243,32 @@ pub struct RenderConfig {
     /// `overlay_opacity` say it, and else the files themselves.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub looks: Vec<RasterLook>,
+    /// What looks with `prior` are compared with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub references: Option<PictureReferences>,
+    /// One raster is drawn right of a divider only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub swipe: Option<PictureSwipe>,
     #[serde(default)]
     pub overwrite: bool,
+}
+
+/// References of the live priors in a picture.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PictureReferences {
+    pub references: Vec<SpectralReference>,
+    /// What brings stored values to their scale; `None` takes each raster's own scale and offset.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub normalisation: Option<Normalisation>,
+}
+
+/// A swipe divider in a picture.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PictureSwipe {
+    /// Share of the width, in [0, 1].
+    pub at: f32,
+    /// Index in `rasters` of the one that is drawn right of it only.
+    pub raster: usize,
 }
 
 /// How one raster of a picture is drawn: what a layer of the map knows.
@@ -233,6 +279,9 @@ pub struct RasterLook {
     pub opacity: f32,
     #[serde(default)]
     pub blend: Blend,
+    /// Its similarity to the picture's references is drawn in place of its pixels.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub prior: bool,
 }
 
 fn one() -> f32 {

@@ -103,6 +103,14 @@ pub enum Normalisation {
 }
 
 impl Normalisation {
+    /// One stored value of a band as the network, or a reference, sees it.
+    pub fn value(&self, band: usize, stored: f64) -> f64 {
+        match self {
+            Self::None => stored,
+            Self::ScaleOffset { scale, offset } => stored * f64::from(scale[band]) + f64::from(offset[band]),
+        }
+    }
+
     /// In place over `[row, col]` of one band.
     pub fn apply(&self, band: usize, values: &mut [f32]) {
         if let Self::ScaleOffset { scale, offset } = self {
@@ -129,6 +137,13 @@ pub enum NodataRule {
 pub struct TileConfig {
     pub size: usize,
     pub halo: usize,
+}
+
+impl TileConfig {
+    /// Side of a window without its halo, in the range that this program computes with.
+    pub fn side_px(&self) -> usize {
+        self.size.clamp(16, 4096)
+    }
 }
 
 impl Default for TileConfig {

@@ -21,12 +21,20 @@ pub struct Recipe {
 /// One file that went in.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RecipeInput {
-    /// `raster`, `model`, `references`, …
+    /// `raster`, `model`, `references`, …; `raster part` for further files that a raster is
+    /// made of (sources of a VRT, header of an ENVI file, masks).
     pub role: String,
     pub path: String,
-    /// SHA-256 of the file; absent for remote and very large files, which give `bytes` and `modified`.
+    /// SHA-256 of the file; absent for remote and very large files.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sha256: Option<String>,
+    /// Of very large files instead: SHA-256 over the length in bytes (little endian, 8 bytes) and
+    /// 128 samples of 64 KiB. Sample `i` begins at byte `i · (length − 65536) / 127`, rounded
+    /// down, so the first one is the file's beginning and the last one its end. A change between
+    /// the samples that keeps the length goes unnoticed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sha256_of_samples: Option<String>,
+    /// Given with `sha256_of_samples`, as is `modified`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bytes: Option<u64>,
     /// Seconds since 1970, UTC.

@@ -84,6 +84,12 @@ impl SceneInfo {
     }
 }
 
+/// Whether two bands see the same part of the spectrum, as far as their middles tell: within
+/// 30 nm, as red of two sensors is, or 5 % of `nm`, for short-wave infrared bands are wider.
+pub fn same_wavelength(nm: f64, other_nm: f64) -> bool {
+    (nm - other_nm).abs() <= (0.05 * nm).max(30.0)
+}
+
 /// One band of a scene.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct BandInfo {

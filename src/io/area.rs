@@ -10,7 +10,7 @@ use gdal::spatial_ref::{AxisMappingStrategy, CoordTransform};
 use nunatak_domain::geo::{Crs, GeoPos, GeoTransform, PixelPos};
 use serde::Serialize;
 
-use crate::geotiff::spatial_ref;
+use crate::crs::gdal_from_crs;
 use crate::polygon::Span;
 
 /// Where plane area differs by less, it is taken: people expect 900 m² of a 30 m pixel.
@@ -74,6 +74,15 @@ impl PixelArea {
         }
     }
 
+    /// The mean over a raster.
+    pub(crate) fn mean(&self, width: usize, height: usize) -> f64 {
+        if let Measure::Planar(area) = self.measure {
+            return area;
+        }
+        let rows: Vec<Span> = (0..height as i32).map(|row| (row, 0, width as i32)).collect();
+        self.of_spans(&rows) / (width * height).max(1) as f64
+    }
+
     /// Area of runs of pixels.
     pub(crate) fn of_spans(&self, spans: &[Span]) -> f64 {
         let n_px = |&(_, from, to): &Span| i64::from(to - from);
@@ -114,7 +123,7 @@ struct Ellipsoid {
 
 impl Ellipsoid {
     fn of(crs: &Crs) -> Option<Self> {
-        let source = spatial_ref(crs).ok()?;
+        let source = gdal_from_crs(crs).ok()?;
         let (a, b) = (source.semi_major().ok()?, source.semi_minor().ok()?);
         let mut radians_per_unit = source.angular_units();
         let mut to_degrees = None;

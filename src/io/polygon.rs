@@ -67,6 +67,10 @@ impl PixelPolygon {
         Self { parts: loops, spans }
     }
 
+    pub(crate) fn n_px(&self) -> i64 {
+        self.spans.iter().map(|span| i64::from(span.2 - span.1)).sum()
+    }
+
     /// Ring by ring in map coordinates, holes after their outer ring.
     pub(crate) fn map<T>(&self, mut ring: impl FnMut(&[RingCorner]) -> T) -> Vec<Vec<T>> {
         self.parts.iter().map(|part| part.iter().map(|corners| ring(corners)).collect()).collect()

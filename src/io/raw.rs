@@ -2,15 +2,24 @@
 #![allow(unsafe_code, reason = "GDAL functions without a safe wrapper")]
 
 use std::ffi::{CStr, c_char, c_int};
+use std::path::{Path, PathBuf};
 use std::ptr;
 
 use gdal::Dataset;
 use gdal::raster::RasterBand;
-use gdal::spatial_ref::SpatialRef;
+use gdal::spatial_ref::{CoordTransform, SpatialRef};
 use gdal_sys::{GDALDataType, GDALRIOResampleAlg, GDALRWFlag, GDALRasterIOExtraArg};
 use nunatak_domain::grid::PixelRect;
 
-use crate::library::{reason, with_messages};
+use crate::library::{reason, with_messages, with_settings_for};
+
+/// A transformation that may be made on one thread and used on another.
+pub(crate) struct Movable(pub(crate) CoordTransform);
+
+// SAFETY: `OGRProjCT` ties its PROJ objects to the context of the thread that uses them, at each
+// call and when it is destroyed (`proj_assign_context` in ogrct.cpp), and nothing else of it
+// belongs to a thread. It is not `Sync`: one thread at a time.
+unsafe impl Send for Movable {}
 
 /// Number types GDAL converts pixels to.
 pub(crate) trait Sample: Copy + Default + sealed::Sealed {
@@ -101,6 +110,25 @@ pub(crate) fn read_bands<T: Sample>(
     } else {
         Err(reason(&messages).unwrap_or_else(|| "GDAL gave no reason".to_owned()))
     }
+}
+
+/// The files that a raster is made of as far as its driver knows, the raster itself included;
+/// empty for what GDAL does not open.
+pub(crate) fn files_of(path: &Path) -> Vec<PathBuf> {
+    let opened = with_messages(|| with_settings_for(path, || Dataset::open(path))).0;
+    let Ok(dataset) = opened else { return Vec::new() };
+    let mut files = Vec::new();
+    // SAFETY: the dataset is open; the list ends with a null pointer and is freed here.
+    unsafe {
+        let list = gdal_sys::GDALGetFileList(dataset.c_dataset());
+        let mut at = list;
+        while !at.is_null() && !(*at).is_null() {
+            files.push(PathBuf::from(text(*at)));
+            at = at.add(1);
+        }
+        gdal_sys::CSLDestroy(list);
+    }
+    files
 }
 
 /// GDAL's pixel type number; the binding's own enum fails on types it does not know.

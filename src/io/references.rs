@@ -8,13 +8,15 @@
 //! order mark are all understood. Columns count from 1 in messages, lines as an editor shows them.
 
 use std::fmt::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use nunatak_domain::class::{ClassId, Rgb};
+use nunatak_domain::recipe::Recipe;
 use nunatak_domain::spectra::{ReferenceSet, SpectralReference};
 
-use crate::atomic::write_text;
+use crate::atomic::{AtomicPath, write_plain};
 use crate::error::IoError;
+use crate::recipe::write_recipe_beside;
 
 /// Reads a reference file.
 ///
@@ -29,17 +31,29 @@ pub fn read_references(path: impl AsRef<Path>) -> Result<ReferenceSet, IoError> 
 }
 
 /// Writes a row per reference: name, class_id, color, weight, enabled (where one is not), bands.
+/// The recipe goes beside it: not every program skips comments.
 ///
 /// # Errors
-/// As `write_text`; also for spectra of different lengths, which a table cannot hold.
-pub fn write_references(path: impl AsRef<Path>, set: &ReferenceSet, overwrite: bool) -> Result<(), IoError> {
+/// As `AtomicPath`'s; also for spectra of different lengths, which a table cannot hold.
+pub fn write_references(
+    path: impl AsRef<Path>,
+    set: &ReferenceSet,
+    recipe: Option<&Recipe>,
+    overwrite: bool,
+) -> Result<Vec<PathBuf>, IoError> {
     let path = path.as_ref();
     let n_bands = set.n_bands();
     if let Some(odd) = set.references.iter().find(|reference| reference.spectrum.len() != n_bands) {
         let reason = format!("`{}` has {} values where others have {n_bands}", odd.name, odd.spectrum.len());
         return Err(IoError::write(path, "references", reason));
     }
-    write_text(path, &references_csv(set), overwrite)
+    let output = AtomicPath::create(path, overwrite)?;
+    write_plain(&output.partial(), references_csv(set).as_bytes())
+        .map_err(|error| output.failed("references", &error.to_string()))?;
+    if let Some(recipe) = recipe {
+        write_recipe_beside(&output, recipe)?;
+    }
+    output.commit()
 }
 
 /// The text that `write_references` writes.
@@ -267,9 +281,12 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("references.csv");
 
-        write_references(&path, &set, false).unwrap();
+        let recipe = Recipe::new(serde_json::json!({ "command": "save_references" }));
+        let written = write_references(&path, &set, Some(&recipe), false).unwrap();
 
+        assert_eq!(written, [path.clone(), folder.path().join("references.csv.recipe.json")]);
         assert_eq!(read_references(&path).unwrap(), set);
+        assert_eq!(crate::recipe::read_recipe(&path).unwrap(), Some(recipe));
     }
 
     #[test]

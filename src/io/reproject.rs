@@ -9,16 +9,19 @@ use nunatak_domain::geo::{Crs, GeoBounds, GeoPos};
 use crate::crs::{crs_from_gdal, gdal_from_crs};
 use crate::error::{IoError, gdal_reason};
 use crate::library::with_messages;
-use crate::raw;
+use crate::raw::{self, Movable};
 
-/// Carries positions from one CRS to another. It stays on its thread: build one per worker.
+/// Carries positions from one CRS to another, for one thread at a time. Making one takes 5 to
+/// 60 ms, for PROJ asks its database.
 pub struct Transformer {
     /// `None` where both systems are the same and positions stay as they are.
-    transform: Option<CoordTransform>,
+    transform: Option<Movable>,
     /// The CRS that positions are given in.
     pub from: Crs,
     /// The CRS that they are carried to.
     pub to: Crs,
+    /// After how many units the x of `to` begins again, where it does.
+    pub period: Option<f64>,
 }
 
 impl Transformer {
@@ -30,9 +33,9 @@ impl Transformer {
         } else {
             let (from_gdal, to_gdal) = (horizontal(from)?, horizontal(to)?);
             let (transform, _) = with_messages(|| CoordTransform::new(&from_gdal, &to_gdal));
-            Some(transform.map_err(|error| no_operation(from, to, &gdal_reason(&error)))?)
+            Some(Movable(transform.map_err(|error| no_operation(from, to, &gdal_reason(&error)))?))
         };
-        Ok(Self { transform, from: from.clone(), to: to.clone() })
+        Ok(Self { transform, from: from.clone(), to: to.clone(), period: x_period(to) })
     }
 
     /// The systems are the same: nothing is done.
@@ -49,7 +52,7 @@ impl Transformer {
 
     /// In place; positions without an image become NaN.
     pub fn points(&self, positions: &mut [GeoPos]) {
-        let Some(transform) = &self.transform else { return };
+        let Some(Movable(transform)) = &self.transform else { return };
         let (mut x, mut y): (Vec<f64>, Vec<f64>) = positions.iter().map(|pos| (pos.x, pos.y)).unzip();
         // An error only says that some positions failed; those are infinite.
         let _ = with_messages(|| transform.transform_coords(&mut x, &mut y, &mut []));
@@ -100,6 +103,43 @@ pub fn same_crs(a: &Crs, b: &Crs) -> bool {
         (Ok(a), Ok(b)) => with_messages(|| raw::same(&a, &b)).0,
         _ => false,
     }
+}
+
+/// After how many units x begins again at the same meridian: a full turn of longitudes, the
+/// world's width of cylindrical projections. `None` for all other systems.
+pub fn x_period(crs: &Crs) -> Option<f64> {
+    /// As WKT 1 and WKT 2 name them.
+    const CYLINDRICAL: [&str; 6] =
+        ["mercator_1sp", "mercator_2sp", "mercator (variant", "pseudo", "equirectangular", "cylindrical"];
+    let wkt = crs.wkt.to_ascii_lowercase();
+    let method = wkt.split_once("projection[\"").or_else(|| wkt.split_once("method[\""));
+    let method = method.and_then(|(_, rest)| rest.split('"').next());
+    let cylindrical = |method: &str| {
+        CYLINDRICAL.iter().any(|name| method.contains(name))
+            && !["transverse", "oblique"].iter().any(|name| method.contains(name))
+    };
+    if !crs.geographic && !method.is_some_and(cylindrical) {
+        return None;
+    }
+    let reference = horizontal(crs).ok()?;
+    if crs.geographic {
+        let turn = std::f64::consts::TAU / reference.angular_units();
+        // 360, not 359.99999999999994.
+        return Some((turn * 1e6).round() / 1e6);
+    }
+    let measure = || {
+        let mut degrees = reference.geog_cs().ok()?;
+        degrees.set_axis_mapping_strategy(AxisMappingStrategy::TraditionalGisOrder);
+        let sixth = std::f64::consts::FRAC_PI_3 / degrees.angular_units();
+        let mut x: [f64; 6] = std::array::from_fn(|i| (i as f64 - 2.0) * sixth);
+        let mut y = [0.0; 6];
+        CoordTransform::new(&degrees, &reference).ok()?.transform_coords(&mut x, &mut y, &mut []).ok()?;
+        // x is linear in longitude; one of the five steps may go across the edge of the map.
+        let mut steps: [f64; 5] = std::array::from_fn(|i| x[i + 1] - x[i]);
+        steps.sort_by(f64::total_cmp);
+        Some(6.0 * steps[2]).filter(|period| period.is_finite() && *period > 0.0)
+    };
+    with_messages(measure).0
 }
 
 /// Longitude and latitude in degrees on WGS 84.
@@ -211,6 +251,24 @@ mod tests {
         assert_eq!(crs(esri).code.as_deref(), Some("EPSG:32633"));
         assert_eq!(crs("32647").code.as_deref(), Some("EPSG:32647"));
         assert!(crs_from_user("EPSG:999999").is_err() && crs_from_user("not a system").is_err());
+    }
+
+    #[test]
+    fn the_world_begins_again() {
+        let period = |text: &str| x_period(&crs(text));
+        assert_eq!(period("EPSG:4326"), Some(360.0));
+        // The equator of WGS 84: 2π · 6378137 m.
+        let equator = 40_075_016.685_578_49;
+        for mercator in ["EPSG:3857", "EPSG:3832", "EPSG:3395", "EPSG:4087"] {
+            let found = period(mercator).expect("cylindrical");
+            assert!((found - equator).abs() < 1e-3, "{mercator}: {found}");
+        }
+        // Equal area, true at 30°: cos 30° / √(1 − e² sin² 30°) of it.
+        let narrower = period("EPSG:6933").expect("cylindrical");
+        assert!((narrower - 34_735_060.0).abs() < 5000.0, "{narrower}");
+        for other in ["EPSG:32660", "EPSG:3413", "EPSG:3035", "EPSG:2193", "EPSG:3375"] {
+            assert_eq!(period(other), None, "{other}");
+        }
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! The intermediate files of polygonise: wanted classes as a raster, regions as a layer.
 //!
 //! Invariant: a scratch pixel is 0 where nothing is wanted, else its class id + 1, so that
-//! class 0 can be asked for.
+//! class 0 can be asked for. While small regions are merged (`sieve`), every class is wanted.
 
 use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
@@ -33,33 +33,33 @@ const CACHE_PX: usize = 16 << 20;
 const MAX_CLASS: f32 = 16_777_215.0;
 
 pub(crate) struct ClassScratch {
-    raster: Dataset,
-    folder: PathBuf,
-    target: PathBuf,
-    width: usize,
-    height: usize,
+    pub(crate) raster: Dataset,
+    pub(crate) folder: PathBuf,
+    pub(crate) target: PathBuf,
+    pub(crate) width: usize,
+    pub(crate) height: usize,
 }
 
 impl ClassScratch {
-    /// Copies the wanted classes of band 0 into `folder`.
+    /// Copies the classes of band 0 that `keep` wants into `folder`.
     pub(crate) fn fill(
         source: &mut dyn RasterSource,
         config: &PolygonizeConfig,
+        keep: &dyn Fn(u32) -> bool,
         folder: &Path,
         monitor: &dyn Monitor,
     ) -> Result<Self, IoError> {
         let (width, height) = (source.info().width, source.info().height);
         let fail = |reason: String| IoError::write(&config.out, "intermediate raster", reason);
         let mut raster = create_raster(&folder.join("classes.tif"), width, height).map_err(fail)?;
-        let rows = (BATCH_PX / width.max(1) / STRIP).clamp(1, 64) * STRIP;
-        for row in (0..height).step_by(rows) {
+        for window in strips(width, height) {
+            let row = window.row;
             monitor.check()?;
             monitor.progress(0.3 * row as f32 / height as f32, "reading classes");
-            let window = PixelRect::new(0, row, width, rows.min(height - row));
             let pixels = source
                 .read_window(window, &[0])
                 .map_err(|error| IoError::Unsupported { reason: error.to_string(), path: config.out.clone() })?;
-            let values = wanted(&pixels.data, config.classes.as_deref()).map_err(|(index, value)| {
+            let values = wanted(&pixels.data, keep).map_err(|(index, value)| {
                 let (col, row) = (index % width, row + index / width);
                 let reason = format!("cannot make polygons: {value} at column {col}, row {row} is no class id");
                 IoError::unsupported(&config.raster, reason)
@@ -76,11 +76,22 @@ impl ClassScratch {
 
     /// Regions of equal value as polygons in pixel corners, in layer `SCRATCH_LAYER`.
     pub(crate) fn polygonize(&self, eight_connected: bool, monitor: &dyn Monitor) -> Result<Dataset, IoError> {
+        self.regions_of(&self.raster, "regions.gpkg", eight_connected, monitor)
+    }
+
+    /// As `polygonize`, of any raster of this size.
+    pub(crate) fn regions_of(
+        &self,
+        raster: &Dataset,
+        name: &str,
+        eight_connected: bool,
+        monitor: &dyn Monitor,
+    ) -> Result<Dataset, IoError> {
         let fail = |reason: String| IoError::write(&self.target, "intermediate polygons", reason);
         let gdal = |error: GdalError| fail(gdal_reason(&error));
-        let mut regions = create_layer(&self.folder.join("regions.gpkg")).map_err(fail)?;
+        let mut regions = create_layer(&self.folder.join(name)).map_err(fail)?;
         let transaction = regions.start_transaction().map_err(gdal)?;
-        let band = self.raster.rasterband(1).map_err(gdal)?;
+        let band = raster.rasterband(1).map_err(gdal)?;
         let mut on_progress = |done: f64| {
             monitor.progress(0.3 + 0.3 * done as f32, "finding regions");
             monitor.check().is_ok()
@@ -153,8 +164,14 @@ impl CornerReader<'_> {
     }
 }
 
+/// Runs of rows that are read at once.
+pub(crate) fn strips(width: usize, height: usize) -> impl Iterator<Item = PixelRect> {
+    let rows = (BATCH_PX / width.max(1) / STRIP).clamp(1, 64) * STRIP;
+    (0..height).step_by(rows).map(move |row| PixelRect::new(0, row, width, rows.min(height - row)))
+}
+
 /// Scratch values of class pixels, or the first value that is no class id and its index.
-fn wanted(pixels: &[f32], classes: Option<&[u32]>) -> Result<Vec<i32>, (usize, f32)> {
+fn wanted(pixels: &[f32], keep: &dyn Fn(u32) -> bool) -> Result<Vec<i32>, (usize, f32)> {
     let take = |(index, &value): (usize, &f32)| {
         if value.is_nan() {
             return Ok(0);
@@ -163,13 +180,12 @@ fn wanted(pixels: &[f32], classes: Option<&[u32]>) -> Result<Vec<i32>, (usize, f
             return Err((index, value));
         }
         let id = value as u32;
-        let keep = classes.map_or(id != 0, |classes| classes.contains(&id));
-        Ok(if keep { id.cast_signed() + 1 } else { 0 })
+        Ok(if keep(id) { id.cast_signed() + 1 } else { 0 })
     };
     pixels.iter().enumerate().map(take).collect()
 }
 
-fn create_raster(path: &Path, width: usize, height: usize) -> Result<Dataset, String> {
+pub(crate) fn create_raster(path: &Path, width: usize, height: usize) -> Result<Dataset, String> {
     let driver = DriverManager::get_driver_by_name("GTiff").map_err(|error| gdal_reason(&error))?;
     let mut options = CslStringList::new();
     let strip = format!("BLOCKYSIZE={STRIP}");

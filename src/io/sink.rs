@@ -1,7 +1,8 @@
 //! GeoTIFFs written window by window, in any order, at bounded memory, and picked up again
 //! after an interruption.
 //!
-//! Windows go into an uncompressed partial file; `finish` copies that into the final one.
+//! Windows go into an uncompressed partial file; `prepare` copies that into the final one, and
+//! `commit_all` gives the final ones of a job their names.
 //!
 //! Invariant: the journal beside the partial file names only windows that were flushed and
 //! synced before it was written.
@@ -18,7 +19,7 @@ use nunatak_domain::scene::DataType;
 use nunatak_jobs::Monitor;
 use serde::{Deserialize, Serialize};
 
-use crate::atomic::{AtomicPath, process_alive, write_plain};
+use crate::atomic::{AtomicPath, commit_all, process_alive, write_plain};
 use crate::class_raster;
 use crate::copy::{close, reopen, write_cog, write_tiled};
 use crate::error::{IoError, gdal_reason};
@@ -30,7 +31,7 @@ use crate::hash::sha256_bytes;
 const BATCH_BYTES: usize = 64 << 20;
 const BATCH_WINDOWS: usize = 64;
 
-/// A GeoTIFF in the making; visible under its name after `finish` or `finish_cog`.
+/// A GeoTIFF in the making; visible under its name after `finish`, or `prepare` and `commit_all`.
 ///
 /// Dropped before, it leaves nothing behind, except after `resume_or_create`: then the partial
 /// file stays for the next try. A killed process always leaves it.
@@ -44,6 +45,27 @@ pub struct GeoTiffSink {
     /// Written since the last flush.
     pending: Vec<PixelRect>,
     pending_bytes: usize,
+}
+
+/// A GeoTIFF that lacks only its name. Dropped, it is as if the sink had been dropped.
+pub struct PreparedGeoTiff {
+    output: AtomicPath,
+    /// The uncompressed pixels, kept until the name is given: they are what can be resumed.
+    plain: AtomicPath,
+}
+
+impl PreparedGeoTiff {
+    /// Names the GeoTIFFs of a job: all, or none. Returns the files written, each GeoTIFF before
+    /// its sidecars.
+    ///
+    /// # Errors
+    /// As `atomic::commit_all`.
+    pub fn commit_all(prepared: Vec<Self>) -> Result<Vec<PathBuf>, IoError> {
+        let (outputs, mut plain): (Vec<_>, Vec<_>) = prepared.into_iter().map(|one| (one.output, one.plain)).unzip();
+        let written = commit_all(outputs)?;
+        plain.iter_mut().for_each(|plain| plain.keep(false));
+        Ok(written)
+    }
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -108,16 +130,6 @@ impl GeoTiffSink {
         self.journal.windows.contains(&corners(window))
     }
 
-    /// Windows that need no second computation.
-    pub fn n_finished(&self) -> usize {
-        self.journal.windows.len()
-    }
-
-    /// Whether dropping the sink leaves its partial file for `resume_or_create`.
-    pub fn keep(&mut self, keep: bool) {
-        self.output.keep(keep);
-    }
-
     /// Brings everything written so far to the disk and notes it in the journal.
     ///
     /// # Errors
@@ -136,27 +148,36 @@ impl GeoTiffSink {
         self.write_journal()
     }
 
-    /// Compresses, adds class names and overviews, syncs and names the file. Returns the files
-    /// written, the GeoTIFF first. The disk needs room for the uncompressed pixels as well.
-    /// Progress runs from 0 to 1 once more.
+    /// `prepare` and `commit` in one, for a job with one output.
     ///
     /// # Errors
-    /// The disk is full, or the job was cancelled; the old file is as it was.
+    /// As those.
     pub fn finish(self, monitor: &dyn Monitor) -> Result<Vec<PathBuf>, IoError> {
-        self.finish_as(write_tiled, monitor)
+        PreparedGeoTiff::commit_all(vec![self.prepare(monitor)?])
     }
 
-    /// As `finish`, but a cloud-optimised GeoTIFF.
+    /// Compresses, adds class names and overviews: all that takes long or may fail, so that a
+    /// job with several outputs can prepare each and then name all of them. The disk needs room
+    /// for the uncompressed pixels as well. Progress runs from 0 to 1 once more.
     ///
     /// # Errors
-    /// As `finish`.
-    pub fn finish_cog(self, monitor: &dyn Monitor) -> Result<Vec<PathBuf>, IoError> {
-        self.finish_as(write_cog, monitor)
+    /// The disk is full, or the job was cancelled; the old file is as it was, and what was
+    /// written can be resumed where that was asked for.
+    pub fn prepare(self, monitor: &dyn Monitor) -> Result<PreparedGeoTiff, IoError> {
+        self.prepare_as(write_tiled, monitor)
     }
 
-    fn finish_as(mut self, write: CopyFunction, monitor: &dyn Monitor) -> Result<Vec<PathBuf>, IoError> {
+    /// As `prepare`, but a cloud-optimised GeoTIFF.
+    ///
+    /// # Errors
+    /// As `prepare`.
+    pub fn prepare_cog(self, monitor: &dyn Monitor) -> Result<PreparedGeoTiff, IoError> {
+        self.prepare_as(write_cog, monitor)
+    }
+
+    fn prepare_as(mut self, write: CopyFunction, monitor: &dyn Monitor) -> Result<PreparedGeoTiff, IoError> {
         self.flush()?;
-        let Self { config, output: mut plain, dataset, .. } = self;
+        let Self { config, output: plain, dataset, .. } = self;
         let fail = |reason: String| plain.failed("GeoTIFF", &reason);
         let dataset = dataset.expect("flush reopens it");
         if let Some(scheme) = &config.classes {
@@ -168,9 +189,7 @@ impl GeoTiffSink {
         if let Some(scheme) = &config.classes {
             class_raster::write_style(&output, scheme)?;
         }
-        let written = output.commit()?;
-        plain.keep(false);
-        Ok(written)
+        Ok(PreparedGeoTiff { output, plain })
     }
 
     /// A kill can tear the last blocks although the journal names them: read them once.

@@ -12,6 +12,7 @@ use nunatak_domain::scene::{ColorRole, MaskKind, SceneInfo};
 use crate::bands::BandAccess;
 use crate::describe::{open_dataset, scene_info};
 use crate::error::{IoError, gdal_reason, without_path};
+use crate::library::with_direct_reads;
 use crate::pixels::{Carrier, clean_f32, from_32, from_complex, from_f64, from_i64, from_u64};
 use crate::raw::{self, Sample};
 
@@ -40,7 +41,7 @@ struct Level {
 pub fn open(path: &Path) -> Result<GdalSource, IoError> {
     /// A block is decoded as a whole.
     const MAX_BLOCK_BYTES: usize = 2 << 30;
-    let (dataset, gdal_path) = open_dataset(path)?;
+    let (dataset, gdal_path) = with_direct_reads(path, || open_dataset(path))?;
     let (info, access) = scene_info(&dataset, gdal_path);
     if info.bands.is_empty() || info.width == 0 || info.height == 0 {
         return Err(without_bands(&info, path));

@@ -15,7 +15,7 @@ use gdal::vector::{Feature, FieldDefn, Geometry, LayerAccess, LayerOptions, OGRF
 use gdal::{Dataset, Driver, DriverManager, Metadata};
 use nunatak_domain::class::{ClassId, ClassScheme};
 use nunatak_domain::geo::{GeoPos, GeoTransform, Georeference, PixelPos};
-use nunatak_domain::job::{Connectivity, PolygonizeConfig};
+use nunatak_domain::job::{Connectivity, PolygonizeConfig, SmallPolygons};
 use nunatak_domain::notice::Notice;
 use nunatak_domain::raster::RasterSource;
 use nunatak_domain::recipe::Recipe;
@@ -26,12 +26,13 @@ use serde::Serialize;
 use crate::area::{AreaKind, PixelArea};
 use crate::atomic::AtomicPath;
 use crate::copy::close;
+use crate::crs::gdal_from_crs;
 use crate::error::{IoError, gdal_reason};
 use crate::ffi::{self, checked};
-use crate::geotiff::spatial_ref;
 use crate::polygon::{Corner, PixelPolygon, RingCorner, simplified};
 use crate::recipe::{RECIPE_ITEM, recipe_text, write_recipe_beside};
 use crate::scratch::{ClassScratch, SCRATCH_FIELD, SCRATCH_LAYER, unsynced};
+use crate::sieve::Merged;
 
 /// What `polygonize` wrote.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -39,8 +40,12 @@ pub struct PolygonReport {
     /// The target first, then its sidecars.
     pub outputs: Vec<PathBuf>,
     pub n_polygons: u64,
-    /// Left out because they are smaller than `min_area`.
+    /// Regions smaller than `min_area` that became part of a neighbour, and their area.
+    pub n_merged: u64,
+    pub merged_area: f64,
+    /// Left out because they are smaller than `min_area`, and their area.
     pub n_too_small: u64,
+    pub too_small_area: f64,
     /// In what `area` is measured.
     pub area_kind: AreaKind,
     /// By id; classes without a polygon are left out.
@@ -60,6 +65,10 @@ pub struct ClassPolygons {
 /// Writes a polygon for every region of equal class, with `class_id`, `label` and `area`.
 ///
 /// Class 0, nodata and masked pixels are left out unless `config.classes` says otherwise.
+/// Regions below `min_area` become part of their largest neighbour, whatever its class; what is
+/// small is then counted in pixels of the raster's mean area, and dropped only where nodata
+/// surrounds it. With `SmallPolygons::Drop` they are left out instead.
+///
 /// Areas are those of the pixels, also where outlines are simplified; see `AreaKind` for
 /// their unit. Simplification (Douglas–Peucker between the places where more than two regions
 /// meet) keeps common edges of neighbours common; a polygon that it would make invalid keeps
@@ -80,23 +89,34 @@ pub fn polygonize(
     let info = source.info().clone();
     check_request(config, &info, format)?;
     let output = AtomicPath::create(&config.out, config.overwrite)?;
-    let scratch = ClassScratch::fill(&mut source, config, &output.scratch_dir()?, monitor)?;
-    let regions = scratch.polygonize(config.connectivity == Connectivity::Eight, monitor)?;
-
     let transform = match &info.georeference {
         Georeference::Affine { transform } => Some(*transform),
         Georeference::None | Georeference::Gcps { .. } => None,
     };
     let crs = info.map_crs();
-    let place = crs.map(spatial_ref).transpose().map_err(|reason| IoError::write(&config.out, "polygons", reason))?;
+    let place = crs.map(gdal_from_crs).transpose()?;
+    let area = PixelArea::of(transform.as_ref(), crs, info.width, info.height);
+    let wanted = |id: u32| config.classes.as_ref().map_or(id != 0, |classes| classes.contains(&id));
+    let smallest_px = smallest_px(config, &area, &info);
+    let merge = smallest_px.is_some_and(|smallest| smallest > 1);
+    let keep: &dyn Fn(u32) -> bool = if merge { &|_| true } else { &wanted };
+    let eight = config.connectivity == Connectivity::Eight;
+    let mut scratch = ClassScratch::fill(&mut source, config, keep, &output.scratch_dir()?, monitor)?;
+    let merged = match smallest_px.filter(|_| merge) {
+        Some(smallest) => scratch.merge_small(smallest, eight, &wanted, &area, monitor)?,
+        None => Merged::default(),
+    };
+    let regions = scratch.polygonize(eight, monitor)?;
     let mut target = format.create(&output, place.as_ref(), config.connectivity, recipe)?;
     let mut writer = PolygonWriter {
         config,
         scheme,
         transform: transform.unwrap_or(GeoTransform::PIXELS),
-        area: PixelArea::of(transform.as_ref(), crs, info.width, info.height),
+        area,
+        smallest_px,
         classes: BTreeMap::new(),
         n_too_small: 0,
+        too_small_area: 0.0,
         n_kept_edges: 0,
     };
     let fail = |reason: String| IoError::write(&config.out, "polygons", reason);
@@ -122,7 +142,17 @@ pub fn polygonize(
         monitor.warn(Notice::warning(text));
     }
     let outputs = output.commit()?;
-    Ok(writer.report(outputs))
+    Ok(writer.report(outputs, merged))
+}
+
+/// Pixels of the smallest polygon, where smaller ones are merged.
+fn smallest_px(config: &PolygonizeConfig, area: &PixelArea, info: &SceneInfo) -> Option<i32> {
+    if config.small == SmallPolygons::Drop {
+        return None;
+    }
+    // Rounding must not merge a polygon of exactly the smallest area.
+    let smallest = config.min_area / area.mean(info.width, info.height) * (1.0 - 1e-9);
+    Some(smallest.ceil().clamp(0.0, f64::from(i32::MAX)) as i32)
 }
 
 /// Counts the lines that are whole features: GDAL's GeoJSON driver does not notice a full disk.
@@ -233,9 +263,12 @@ struct PolygonWriter<'a> {
     scheme: &'a ClassScheme,
     transform: GeoTransform,
     area: PixelArea,
+    /// `None` where `min_area` decides.
+    smallest_px: Option<i32>,
     /// Number and area by class.
     classes: BTreeMap<u32, (u64, f64)>,
     n_too_small: u64,
+    too_small_area: f64,
     n_kept_edges: u64,
 }
 
@@ -269,9 +302,14 @@ impl PolygonWriter<'_> {
             let simplify = self.config.simplify > 0.0;
             let polygon = PixelPolygon::trace(&rings, |corner| simplify && corners.node(corner));
             let area = self.area.of_spans(&polygon.spans);
-            // Rounding must not drop a polygon of exactly the smallest area.
-            if area * (1.0 + 1e-9) < self.config.min_area {
+            let too_small = match self.smallest_px {
+                Some(smallest) => polygon.n_px() < i64::from(smallest),
+                // Rounding must not drop a polygon of exactly the smallest area.
+                None => area * (1.0 + 1e-9) < self.config.min_area,
+            };
+            if too_small {
                 self.n_too_small += 1;
+                self.too_small_area += area;
                 continue;
             }
             let geometry = self.geometry(&polygon).map_err(gdal)?;
@@ -321,7 +359,7 @@ impl PolygonWriter<'_> {
         self.classes.values().map(|(n, _)| n).sum()
     }
 
-    fn report(self, outputs: Vec<PathBuf>) -> PolygonReport {
+    fn report(self, outputs: Vec<PathBuf>, merged: Merged) -> PolygonReport {
         let scheme = self.scheme;
         let class = |(id, (n_polygons, area)): (u32, (u64, f64))| ClassPolygons {
             id: ClassId(id),
@@ -332,7 +370,10 @@ impl PolygonWriter<'_> {
         PolygonReport {
             outputs,
             n_polygons: self.n_polygons(),
+            n_merged: merged.n_regions,
+            merged_area: merged.area,
             n_too_small: self.n_too_small,
+            too_small_area: self.too_small_area,
             area_kind: self.area.kind(),
             classes: self.classes.into_iter().map(class).collect(),
         }

@@ -2,7 +2,7 @@
 #![allow(clippy::disallowed_methods, reason = "fixtures need no atomic writer")]
 
 use std::io::{BufRead, BufReader, Write};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
@@ -68,6 +68,11 @@ impl Desk {
 
     /// The sample scene stretched to 50000 × 50000 pixels: enough work to be interrupted.
     fn endless_scene(&self) {
+        self.stretched_scene("endless.vrt", 50_000);
+    }
+
+    /// The sample scene stretched to a square.
+    fn stretched_scene(&self, name: &str, side: usize) {
         let info = self.json(&["info", "scene.tif", "--json"]);
         let (width, height) = (&info["width"], &info["height"]);
         let n_bands = info["bands"].as_array().expect("bands").len();
@@ -77,13 +82,13 @@ impl Desk {
                     "<VRTRasterBand dataType=\"Byte\" band=\"{band}\"><SimpleSource>\
                      <SourceFilename relativeToVRT=\"1\">scene.tif</SourceFilename><SourceBand>{band}</SourceBand>\
                      <SrcRect xOff=\"0\" yOff=\"0\" xSize=\"{width}\" ySize=\"{height}\"/>\
-                     <DstRect xOff=\"0\" yOff=\"0\" xSize=\"50000\" ySize=\"50000\"/>\
+                     <DstRect xOff=\"0\" yOff=\"0\" xSize=\"{side}\" ySize=\"{side}\"/>\
                      </SimpleSource></VRTRasterBand>"
                 )
             })
             .collect();
-        let vrt = format!("<VRTDataset rasterXSize=\"50000\" rasterYSize=\"50000\">{bands}</VRTDataset>");
-        std::fs::write(self.path("endless.vrt"), vrt).expect("written");
+        let vrt = format!("<VRTDataset rasterXSize=\"{side}\" rasterYSize=\"{side}\">{bands}</VRTDataset>");
+        std::fs::write(self.path(name), vrt).expect("written");
     }
 }
 
@@ -361,6 +366,122 @@ fn a_model_of_other_bands_is_explained_before_anything_runs() {
 }
 
 #[test]
+fn swapped_model_and_raster_are_told_apart() {
+    let desk = Desk::new();
+
+    for verb in ["predict", "explain"] {
+        let output = desk.run(&[verb, "scene.tif", "model.safetensors", "out"]);
+
+        assert_eq!(output.status.code(), Some(1), "{verb}");
+        assert!(stderr(&output).contains("the model comes first, then the raster"), "{}", stderr(&output));
+        assert!(!desk.path("out").exists());
+    }
+}
+
+#[test]
+fn a_picture_says_which_raster_it_misses() {
+    let desk = Desk::new();
+    let place = "500000,4000000,500640,4000400";
+    desk.done(&["convert", "scene.tif", "one.tif", "--bands", "1"]);
+
+    let output =
+        desk.run(&["render", "scene.tif", "o.png", "--size", "64x40", "--bbox", place, "--overlay", "one.tif"]);
+
+    assert_eq!(output.status.code(), Some(0));
+    for name in ["scene.tif", "one.tif"] {
+        assert!(stderr(&output).contains(&format!("{name} lies outside of the picture")), "{}", stderr(&output));
+    }
+    assert_eq!(stderr(&desk.run(&["render", "scene.tif", "p.png", "--size", "64x40"])), "");
+}
+
+/// Every verb that writes, with its output last but for options.
+const WRITING: [&[&str]; 6] = [
+    &["predict", "model.safetensors", "IN", "OUT.tif", "--device", "cpu"],
+    &["explain", "model.safetensors", "IN", "OUT", "--device", "cpu"],
+    &["prior", "references.csv", "IN", "OUT.tif"],
+    &["polygonize", "IN", "OUT.gpkg"],
+    &["render", "IN", "OUT.png"],
+    &["convert", "IN", "OUT.tif"],
+];
+
+fn with<'a>(words: &[&'a str], input: &'a str, more: &[&'a str]) -> Vec<&'a str> {
+    words.iter().map(|word| if *word == "IN" { input } else { word }).chain(more.iter().copied()).collect()
+}
+
+#[test]
+fn wrong_input_is_one_sentence_for_every_verb_and_leaves_nothing() {
+    let desk = Desk::new();
+    std::fs::create_dir(desk.path("folder")).expect("made");
+    std::fs::write(desk.path("empty.tif"), "").expect("written");
+    std::fs::write(desk.path("text.tif"), "no raster at all").expect("written");
+    std::fs::write(desk.path("none.vrt"), "<VRTDataset rasterXSize=\"0\" rasterYSize=\"0\"/>").expect("written");
+    let before = desk.files();
+
+    for words in WRITING {
+        for input in ["absent.tif", "folder", "empty.tif", "text.tif", "none.vrt"] {
+            let words = with(words, input, &[]);
+
+            let output = desk.run(&words);
+
+            one_sentence(&output, &words);
+            assert_eq!(desk.files(), before, "{words:?}");
+        }
+    }
+    for words in [
+        vec!["predict", "absent.pth", "scene.tif", "o.tif"],
+        vec!["predict", "folder", "scene.tif", "o.tif"],
+        vec!["prior", "absent.csv", "scene.tif", "o.tif"],
+        vec!["prior", "folder", "scene.tif", "o.tif"],
+        vec!["convert", "scene.tif", "o.tif", "--bands", "9"],
+        vec!["render", "scene.tif", "o.png", "--bands", "9"],
+        vec!["predict", "model.safetensors", "scene.tif", "o.tif", "--bands", "1,2,3,4,5,6,7,9"],
+        vec!["prior", "references.csv", "scene.tif", "o.tif", "--bands", "1,2,3,4,5,6,7,9"],
+        vec!["explain", "model.safetensors", "scene.tif", "o", "--class", "99"],
+        vec!["explain", "model.safetensors", "scene.tif", "o", "--window", "9999,9999,10,10"],
+        vec!["run", "absent.jsonl"],
+        vec!["info", "absent.tif"],
+        vec!["info", "folder"],
+    ] {
+        one_sentence(&desk.run(&words), &words);
+        assert_eq!(desk.files(), before, "{words:?}");
+    }
+}
+
+#[test]
+fn a_place_that_cannot_be_written_is_one_sentence_for_every_verb() {
+    let desk = Desk::new();
+    desk.done(&["convert", "scene.tif", "one.tif", "--bands", "1"]);
+    let before = desk.files();
+
+    for words in WRITING {
+        let absent: Vec<String> = words.iter().map(|word| word.replace("OUT", "no/such/OUT")).collect();
+        let below_a_file: Vec<String> = words.iter().map(|word| word.replace("OUT", "scene.tif/OUT")).collect();
+        for line in [absent, below_a_file] {
+            // `explain` makes its folder.
+            if line[0] == "explain" && line[3].starts_with("no/") {
+                continue;
+            }
+            let line: Vec<&str> = line.iter().map(String::as_str).collect();
+            let words = with(&line, if line[0] == "polygonize" { "one.tif" } else { "scene.tif" }, &[]);
+
+            let output = desk.run(&words);
+
+            one_sentence(&output, &words);
+            assert_eq!(desk.files(), before, "{words:?}");
+        }
+    }
+}
+
+/// Exit code 1, nothing on stdout, one error with what to do, no panic.
+fn one_sentence(output: &Output, words: &[&str]) {
+    let text = stderr(output);
+    assert_eq!(output.status.code(), Some(1), "{words:?}: {text}");
+    assert_eq!(output.stdout, b"", "{words:?}");
+    let errors = text.lines().filter(|line| line.starts_with("error: ")).count();
+    assert!(errors == 1 && !text.contains("panicked"), "{words:?}: {text}");
+}
+
+#[test]
 fn a_window_without_a_display_says_what_works_instead() {
     let output = Desk::new().run(&["scene.tif"]);
 
@@ -431,6 +552,37 @@ fn ctrl_c_stops_a_prediction_and_leaves_nothing_behind() {
 
     assert_eq!(status, Some(130), "{rest:?}");
     assert_eq!(desk.files(), before, "no part of a file is left");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_killed_prediction_goes_on_with_resume_however_it_was_started() {
+    let desk = Desk::new();
+    desk.stretched_scene("square.vrt", 704);
+    let words = ["predict", "model.safetensors", "square.vrt", "class.tif", "--device", "cpu", "--tile", "64"];
+    let mut child = desk.command(&words).stderr(Stdio::null()).spawn().expect("started");
+    let journalled = || {
+        let journal = desk.files().into_iter().find(|name| name.starts_with(".class") && name.ends_with(".json"));
+        let text = journal.and_then(|name| std::fs::read_to_string(desk.path(&name)).ok()).unwrap_or_default();
+        let journal: Value = serde_json::from_str(&text).unwrap_or_default();
+        journal["windows"].as_array().map_or(0, Vec::len)
+    };
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while journalled() == 0 && Instant::now() < deadline {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    child.kill().expect("killed");
+    child.wait().expect("ended");
+    let before = journalled();
+
+    let report = desk.json(&[words.as_slice(), &["--resume", "--json"]].concat());
+
+    assert!(before > 0, "the first run noted some windows");
+    assert_eq!(report["tiles_resumed"], before, "{report:#}");
+    assert_eq!(report["tiles"].as_u64(), Some(121 - before as u64));
+    let pixels: u64 = report["classes"].as_array().expect("classes").iter().filter_map(|c| c["pixels"].as_u64()).sum();
+    assert_eq!(pixels, 704 * 704);
+    assert!(desk.files().iter().all(|name| !name.starts_with(".class")), "{:?}", desk.files());
 }
 
 #[cfg(unix)]

@@ -112,7 +112,7 @@ fn largest_difference(a: &Raster, b: &Raster) -> f32 {
 fn predicted(
     source: &mut dyn RasterSource,
     model: &LoadedModel,
-    options: PredictOptions<'_>,
+    options: PredictOptions,
 ) -> (Raster, Raster, PredictReport) {
     let (width, height) = (source.info().width, source.info().height);
     let (mut class, mut logits) = (Memory::new(1, width, height), Memory::new(3, width, height));

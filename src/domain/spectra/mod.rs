@@ -6,6 +6,6 @@ mod sf_cnm_blocks;
 #[cfg(test)]
 mod sf_cnm_tests;
 
-pub use reference::{ReferenceSet, SpectralReference};
+pub use reference::{ReferenceSet, SpectralReference, scale_ratio};
 pub use sf_cnm::{DistanceRange, Prior, PriorError, PriorPixels};
 pub use sf_cnm_blocks::PriorTables;

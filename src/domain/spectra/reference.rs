@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::class::{Class, ClassId, ClassScheme, Rgb};
+use crate::scene::{SceneInfo, same_wavelength};
 
 /// One painted, clicked or imported spectrum.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -44,7 +45,7 @@ impl ReferenceSet {
     }
 
     /// Those that take part.
-    pub fn enabled(&self) -> impl Iterator<Item = &SpectralReference> {
+    pub fn enabled(&self) -> impl Iterator<Item = &SpectralReference> + Clone {
         self.references.iter().filter(|reference| reference.enabled)
     }
 
@@ -79,24 +80,73 @@ impl ReferenceSet {
         remarks
     }
 
-    /// A sentence if the references and the pixels are not on the same scale (reflectance
-    /// against digital numbers): the median over bands of |pixel| / |reference| is above 10
-    /// or below 1/10. `pixels` holds one typical value per band, for example the medians.
-    pub fn scale_mismatch(&self, pixels: &[f64]) -> Option<String> {
-        let ratios = pixels.iter().enumerate().filter_map(|(band, pixel)| {
-            let spectrum = self.enabled().filter_map(|reference| reference.spectrum.get(band).map(|v| v.abs()));
-            let ratio = pixel.abs() / median(spectrum.collect())?;
-            (ratio.is_finite() && ratio > 0.0).then_some(ratio)
-        });
-        let ratio = median(ratios.collect())?;
-        if (0.1..=10.0).contains(&ratio) {
+    /// The scene's band for each band of the references. As many bands are taken in order;
+    /// else each is found by its name, or by its wavelength where it is called by that
+    /// (`665`, `664.9 nm`, `0.665 µm`). `None` where one has no partner, or two the same.
+    pub fn bands_in(&self, info: &SceneInfo) -> Option<Vec<usize>> {
+        let n = self.n_bands();
+        if n == info.n_bands() {
+            return Some((0..n).collect());
+        }
+        if n == 0 || self.bands.len() != n {
             return None;
         }
+        let mut found = Vec::with_capacity(n);
+        for name in &self.bands {
+            let by_name = || info.bands.iter().position(|band| band.name.trim().eq_ignore_ascii_case(name.trim()));
+            let by_wavelength = || nearest_band(info, wavelength_of(name)?);
+            let band = by_name().or_else(by_wavelength)?;
+            if found.contains(&band) {
+                return None;
+            }
+            found.push(band);
+        }
+        Some(found)
+    }
+
+    /// A sentence if the references and the pixels are not on the same scale (reflectance
+    /// against digital numbers), by [`scale_ratio`]. `pixels` holds one typical value per band
+    /// of the references, for example the medians.
+    pub fn scale_mismatch(&self, pixels: &[f64]) -> Option<String> {
+        let spectra: Vec<&[f64]> = self.enabled().map(|reference| reference.spectrum.as_slice()).collect();
+        let ratio = scale_ratio(pixels, &spectra)?;
         let (factor, relation) = if ratio > 1.0 { (ratio, "larger") } else { (1.0 / ratio, "smaller") };
         Some(format!(
             "the pixels are about {factor:.0} times {relation} than the references: bring both to one scale first"
         ))
     }
+}
+
+/// How many times larger the pixels are than the spectra, where that is no longer one scale:
+/// the median over bands of |pixel| / median |spectrum|, if it is above 10 or below 1/10.
+/// `pixels` holds one typical value per band. `None` where the scales agree or nothing is known.
+pub fn scale_ratio(pixels: &[f64], spectra: &[&[f64]]) -> Option<f64> {
+    let ratios = pixels.iter().enumerate().filter_map(|(band, pixel)| {
+        let values = spectra.iter().filter_map(|spectrum| spectrum.get(band).map(|value| value.abs()));
+        let ratio = pixel.abs() / median(values.collect())?;
+        (ratio.is_finite() && ratio > 0.0).then_some(ratio)
+    });
+    median(ratios.collect()).filter(|ratio| !(0.1..=10.0).contains(ratio))
+}
+
+/// The wavelength that a band is called by, in nm.
+fn wavelength_of(name: &str) -> Option<f64> {
+    let name = name.trim().to_lowercase();
+    let (number, factor) = if let Some(number) = name.strip_suffix("nm") {
+        (number, 1.0)
+    } else if let Some(number) = name.strip_suffix("µm").or_else(|| name.strip_suffix("um")) {
+        (number, 1000.0)
+    } else {
+        (name.as_str(), 1.0)
+    };
+    // Smaller numbers are numbers of bands.
+    number.trim().parse().ok().map(|value: f64| value * factor).filter(|nm| (200.0..1e6).contains(nm))
+}
+
+fn nearest_band(info: &SceneInfo, nm: f64) -> Option<usize> {
+    let known = info.bands.iter().enumerate().filter_map(|(index, band)| Some((index, band.wavelength_nm?)));
+    let near = known.filter(|(_, of_band)| same_wavelength(nm, *of_band));
+    near.min_by(|a, b| (a.1 - nm).abs().total_cmp(&(b.1 - nm).abs())).map(|(index, _)| index)
 }
 
 const fn weight_as_computed() -> f64 {
@@ -142,6 +192,36 @@ mod tests {
         assert!(set.scale_mismatch(&[1500.0, 2000.0, 4000.0]).expect("mismatch").contains("larger"));
         assert!(set.scale_mismatch(&[1e-4, 1e-4, f64::NAN]).expect("mismatch").contains("smaller"));
         assert_eq!(set.scale_mismatch(&[]), None);
+    }
+
+    #[test]
+    fn bands_of_another_sensor_are_found_by_name_or_wavelength() {
+        let band = |name: &str, nm: f64| {
+            serde_json::json!({
+                "name": name, "data_type": "uint16", "nodata": null, "scale": 1.0, "offset": 0.0, "unit": "",
+                "wavelength_nm": nm, "fwhm_nm": null, "color": "undefined", "mask": "all_valid",
+                "statistics": null, "palette": null, "categories": [],
+            })
+        };
+        let info: SceneInfo = serde_json::from_value(serde_json::json!({
+            "path": "scene.tif", "driver": "GTiff", "width": 1, "height": 1, "crs": null,
+            "georeference": { "kind": "none" }, "overviews": [], "block": [1, 1], "compression": null,
+            "interleave": null, "subdatasets": [], "metadata": [], "remarks": [],
+            "bands": [band("Blue", 490.0), band("Green", 560.0), band("Red", 665.0), band("NIR", 842.0)],
+        }))
+        .expect("a scene");
+        let named = |bands: &[&str]| {
+            let spectra = vec![0.5; bands.len()];
+            ReferenceSet { bands: bands.iter().map(|&name| name.to_owned()).collect(), ..set(&[&spectra, &spectra]) }
+                .bands_in(&info)
+        };
+
+        assert_eq!(named(&["nir", "RED"]), Some(vec![3, 2]));
+        assert_eq!(named(&["664.6 nm", "0.864 µm", "492"]), Some(vec![2, 3, 0])); // 842 + 22 is within 5 %.
+        assert_eq!(named(&["a", "b", "c", "d"]), Some(vec![0, 1, 2, 3]), "as many are taken in order");
+        assert_eq!(named(&["red", "1610"]), None);
+        assert_eq!(named(&["664", "668"]), None, "two have the same");
+        assert_eq!(named(&["3", "4"]), None, "numbers of bands are no wavelengths");
     }
 
     #[test]

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use gdal::vector::{Geometry, LayerAccess};
 use nunatak_domain::class::ClassScheme;
 use nunatak_domain::geo::{GeoTransform, Georeference};
-use nunatak_domain::job::{Connectivity, PolygonizeConfig};
+use nunatak_domain::job::{Connectivity, PolygonizeConfig, SmallPolygons};
 use nunatak_domain::raster::{Raster, RasterSink};
 use nunatak_domain::recipe::Recipe;
 use nunatak_domain::scene::DataType;
@@ -51,6 +51,7 @@ impl Map {
             out: self.folder.path().join(out),
             connectivity: Connectivity::Four,
             min_area: 0.0,
+            small: SmallPolygons::Merge,
             simplify: 0.0,
             classes: None,
             overwrite: false,
@@ -150,11 +151,49 @@ fn corners_join_regions_only_where_asked() {
 fn classes_and_smallest_area_can_be_chosen() {
     let map = Map::new(5, &SMALL, Some(("EPSG:32632", UTM)));
     let zero = run(&PolygonizeConfig { classes: Some(vec![0, 3]), ..map.config("zero.gpkg") });
-    let large = run(&PolygonizeConfig { min_area: 900.0 * 3.0, ..map.config("large.gpkg") });
+    let small = SmallPolygons::Drop;
+    let large = run(&PolygonizeConfig { min_area: 900.0 * 3.0, small, ..map.config("large.gpkg") });
 
     assert_eq!(zero.classes.iter().map(|class| class.id.0).collect::<Vec<_>>(), [0, 3]);
     assert_eq!(zero.classes[0].area, 900.0 * 5.0);
-    assert_eq!((large.n_polygons, large.n_too_small), (2, 2));
+    assert_eq!((large.n_polygons, large.n_too_small, large.too_small_area), (2, 2, 900.0 * 2.0));
+    assert_eq!((large.n_merged, large.merged_area), (0, 0.0));
+}
+
+/// Expected: rasterio.features.sieve (GDAL 3.10) with size 3 and nodata masked.
+#[test]
+fn small_regions_become_part_of_their_largest_neighbour() {
+    let map = Map::new(5, &SMALL, Some(("EPSG:32632", UTM)));
+    let config = PolygonizeConfig { min_area: 900.0 * 3.0, ..map.config("p.gpkg") };
+
+    let report = run(&config);
+
+    let classes: Vec<_> = report.classes.iter().map(|class| (class.id.0, class.n_polygons, class.area)).collect();
+    assert_eq!(classes, [(1, 1, 4.0 * 900.0), (2, 1, 13.0 * 900.0)]);
+    assert_eq!((report.n_merged, report.merged_area), (7, 7.0 * 900.0));
+    assert_eq!((report.n_too_small, report.too_small_area), (0, 0.0));
+    let one = PolygonizeConfig { classes: Some(vec![1]), min_area: 900.0 * 3.0, ..map.config("one.gpkg") };
+    assert_eq!(run(&one).classes.iter().map(|class| class.area).collect::<Vec<_>>(), [4.0 * 900.0]);
+}
+
+#[test]
+fn small_regions_between_small_ones_merge_too_and_those_in_nodata_are_dropped() {
+    #[rustfmt::skip]
+    let values = [
+        1.0, 1.0, 1.0, 1.0, 1.0, 1.0, N, N,
+        1.0, 2.0, 3.0, 4.0, 1.0, 1.0, N, 2.0,
+        1.0, 3.0, 2.0, 3.0, 1.0, 1.0, N, N,
+        1.0, 4.0, 3.0, 2.0, 1.0, 1.0, N, N,
+        1.0, 1.0, 1.0, 1.0, 1.0, 1.0, N, N,
+    ];
+    let map = Map::new(8, &values, Some(("EPSG:32632", UTM)));
+    let config = PolygonizeConfig { min_area: 900.0 * 3.0, ..map.config("p.gpkg") };
+
+    let report = run(&config);
+
+    assert_eq!((report.n_polygons, report.classes[0].area), (1, 30.0 * 900.0));
+    assert_eq!((report.n_merged, report.merged_area), (9, 9.0 * 900.0));
+    assert_eq!((report.n_too_small, report.too_small_area), (1, 900.0));
 }
 
 #[test]

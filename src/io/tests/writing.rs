@@ -12,8 +12,8 @@ use nunatak_domain::raster::{Raster, RasterSink, RasterSource};
 use nunatak_domain::recipe::Recipe;
 use nunatak_domain::scene::DataType;
 use nunatak_io::atomic::write_text;
-use nunatak_io::{GeoTiffConfig, GeoTiffSink, class_scheme, open, read_qml, read_recipe};
-use nunatak_jobs::Silent;
+use nunatak_io::{GeoTiffConfig, GeoTiffSink, PreparedGeoTiff, class_scheme, open, read_qml, read_recipe};
+use nunatak_jobs::{Cancelled, Monitor, Silent};
 
 const TRANSFORM: GeoTransform = GeoTransform([500_000.0, 10.0, 0.0, 7_000_000.0, 0.0, -10.0]);
 
@@ -129,7 +129,7 @@ fn a_cog_has_the_layout_of_one_and_keeps_its_classes() {
     for rect in PixelRect::tiles(width, height, 256) {
         sink.write(rect.col, rect.row, &window(rect, class_at)).unwrap();
     }
-    sink.finish_cog(&Silent).unwrap();
+    PreparedGeoTiff::commit_all(vec![sink.prepare_cog(&Silent).unwrap()]).unwrap();
 
     let dataset = gdal::Dataset::open(&path).unwrap();
     let layout = gdal::Metadata::metadata_item(&dataset, "LAYOUT", "IMAGE_STRUCTURE");
@@ -177,7 +177,6 @@ fn an_interrupted_file_goes_on_where_it_stopped() {
     assert_eq!(names(folder.path()), [".class.tif.partial.json", ".class.tif.partial.tif"]);
 
     let mut sink = GeoTiffSink::resume_or_create(config(&path, width, height)).unwrap();
-    assert_eq!(sink.n_finished(), 10);
     assert!(first.iter().all(|rect| sink.has(*rect)) && !rest.iter().any(|rect| sink.has(*rect)));
     for rect in rest {
         sink.write(rect.col, rect.row, &window(*rect, class_at)).unwrap();
@@ -347,4 +346,76 @@ fn a_full_disk_or_a_kill_leaves_the_old_file() {
     sink.write(0, 0, &window(PixelRect::whole(64, 64), class_at)).unwrap();
     sink.finish(&Silent).unwrap();
     assert_eq!(names(folder.path()), ["class.qml", "class.tif", "class.tif.aux.xml"]);
+}
+
+/// Cancels from the first word about overviews on.
+struct CancelAtOverviews(std::sync::atomic::AtomicBool);
+
+impl Monitor for CancelAtOverviews {
+    fn progress(&self, _done: f32, note: &str) {
+        if note.contains("overviews") {
+            self.0.store(true, std::sync::atomic::Ordering::Relaxed);
+        }
+    }
+
+    fn warn(&self, _notice: nunatak_domain::notice::Notice) {}
+
+    fn check(&self) -> Result<(), Cancelled> {
+        if self.0.load(std::sync::atomic::Ordering::Relaxed) { Err(Cancelled) } else { Ok(()) }
+    }
+}
+
+#[test]
+fn outputs_of_one_job_appear_together_and_a_cancel_in_between_leaves_what_can_be_resumed() {
+    let folder = tempfile::tempdir().unwrap();
+    let of = |name: &str| folder.path().join(name);
+    let rect = PixelRect::whole(600, 600);
+    let written = |name: &str| {
+        let mut sink = GeoTiffSink::resume_or_create(config(&of(name), 600, 600)).unwrap();
+        if !sink.has(rect) {
+            sink.write(0, 0, &window(rect, class_at)).unwrap();
+        }
+        sink
+    };
+
+    let first = written("a.tif").prepare(&Silent).unwrap();
+    let error = written("b.tif").prepare(&CancelAtOverviews(false.into())).err().expect("cancelled");
+    assert_eq!(error.to_string(), "cancelled");
+    drop(first);
+
+    assert!(
+        names(folder.path())
+            .iter()
+            .all(|name| name.starts_with(".a.tif.partial.") || name.starts_with(".b.tif.partial."))
+    );
+    let again = ["a.tif", "b.tif"].map(|name| {
+        let sink = written(name);
+        assert!(sink.has(rect), "{name} needs no second computation");
+        sink.prepare(&Silent).unwrap()
+    });
+    assert!(!of("a.tif").exists() && !of("b.tif").exists());
+    PreparedGeoTiff::commit_all(again.into()).unwrap();
+    let all = ["a.qml", "a.tif", "a.tif.aux.xml", "b.qml", "b.tif", "b.tif.aux.xml"];
+    assert_eq!(names(folder.path()), all);
+}
+
+#[test]
+fn an_output_that_cannot_get_its_name_takes_the_others_back_and_stays_resumable() {
+    let folder = tempfile::tempdir().unwrap();
+    let of = |name: &str| folder.path().join(name);
+    write_text(of("a.tif"), "old", false).unwrap();
+    let rect = PixelRect::whole(64, 64);
+    let prepared = |name: &str| {
+        let mut sink = GeoTiffSink::resume_or_create(config(&of(name), 64, 64).overwrite(true)).unwrap();
+        sink.write(0, 0, &window(rect, class_at)).unwrap();
+        sink.prepare(&Silent).unwrap()
+    };
+    let both = vec![prepared("a.tif"), prepared("b.tif")];
+    fs::create_dir(of("b.tif")).unwrap();
+
+    assert!(PreparedGeoTiff::commit_all(both).is_err());
+
+    assert_eq!(fs::read_to_string(of("a.tif")).unwrap(), "old");
+    assert!(!of("a.qml").exists() && !of("b.qml").exists() && !of("a.tif.aux.xml").exists());
+    assert!(GeoTiffSink::resume_or_create(config(&of("a.tif"), 64, 64).overwrite(true)).unwrap().has(rect));
 }
