@@ -96,11 +96,20 @@ impl Session {
 
     fn job_ended(&mut self, job: JobId, outcome: Result<Done, JobError>, events: &mut Vec<Event>) {
         self.jobs.started.remove(&job);
+        self.saving.retain(|_, saving| saving.job != job);
+        if matches!(outcome, Err(JobError::Panicked(_))) {
+            // A lost GPU is no longer what computes.
+            self.device.known = false;
+        }
+        let again = self.results.ended(job, outcome.is_ok());
         let index = self.jobs.list.iter().position(|status| status.job == job);
         let title = index.map(|index| self.jobs.list.remove(index).title);
         let outcome = match outcome {
-            Ok(done) => JobOutcome::Done { report: self.done(done, events) },
-            Err(JobError::Cancelled) => JobOutcome::Cancelled,
+            Ok(done) => JobOutcome::Done { report: self.done(job, done, events) },
+            Err(JobError::Cancelled) => {
+                events.extend(again.map(Event::Notice));
+                JobOutcome::Cancelled
+            }
             Err(error) => JobOutcome::Failed { notice: notice_of(error, title.as_deref()) },
         };
         match (title, outcome) {
@@ -112,9 +121,10 @@ impl Session {
     }
 
     /// Takes a result into the session.
-    fn done(&mut self, done: Done, events: &mut Vec<Event>) -> JobReport {
+    fn done(&mut self, job: JobId, done: Done, events: &mut Vec<Event>) -> JobReport {
         match done {
-            Done::Scene(info) => {
+            Done::Scene(info, prepared) => {
+                self.atlas.prepare(*prepared);
                 let layer = NewLayer::of(&info);
                 let (scene, layer) = self.layers.add_scene(*info, layer);
                 events.extend(self.layers_changed());
@@ -148,6 +158,7 @@ impl Session {
             Done::Layers { report, mut layers } => {
                 number(&mut layers, self.layers.all());
                 for (info, layer) in layers {
+                    self.results.made(job, &info.path, layer.role);
                     let (scene, layer) = self.layers.add_scene(info, layer);
                     events.push(Event::SceneOpened { scene, layer });
                 }

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use nunatak_domain::geo::GeoBounds;
+use nunatak_domain::grid::PixelRect;
 use nunatak_domain::job::{
     ConvertConfig, DeviceChoice, ExplainConfig, PolygonizeConfig, PredictConfig, PriorConfig, RenderConfig,
 };
@@ -95,6 +96,27 @@ pub enum Command {
         scene: SceneId,
         #[serde(default)]
         class: Option<usize>,
+        /// Scene band for each band of the model (0-based); `None` takes them in order.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        bands: Option<Vec<usize>>,
+    },
+    /// Grad-CAM of a pixel or a part of an open scene with the session's model, put on the map;
+    /// the fields mean what they mean in `Explain`.
+    ExplainLayer {
+        scene: SceneId,
+        #[serde(default)]
+        class: Option<usize>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        window: Option<PixelRect>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pixel: Option<[usize; 2]>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        bands: Option<Vec<usize>>,
+    },
+    /// A small PNG of a layer as it is drawn, quietly: nothing is said where it fails.
+    Thumbnail {
+        layer: LayerId,
+        out: PathBuf,
     },
     Explain(ExplainConfig),
     Prior(PriorConfig),
@@ -157,8 +179,7 @@ pub struct CommandError(pub String);
 #[cfg(test)]
 mod tests {
     use nunatak_domain::class::{ClassId, ClassScheme, Rgb};
-    use nunatak_domain::grid::PixelRect;
-    use nunatak_domain::job::{Connectivity, PredictMode, SimilarityMode};
+    use nunatak_domain::job::{Connectivity, PictureReferences, PictureSwipe, PredictMode, SimilarityMode};
     use nunatak_domain::model::Normalisation;
     use nunatak_domain::style::Stretch;
 
@@ -186,7 +207,7 @@ mod tests {
         let edits = [
             ReferenceEdit::Add { reference: reference.clone() },
             ReferenceEdit::Remove { index: 1 },
-            ReferenceEdit::Replace { index: 1, reference },
+            ReferenceEdit::Replace { index: 1, reference: reference.clone() },
             ReferenceEdit::SetWeight { index: 0, weight: 2.0 },
             ReferenceEdit::SetEnabled { index: 0, enabled: false },
             ReferenceEdit::Clear,
@@ -202,7 +223,7 @@ mod tests {
                 entropy: Some("e.tif".into()),
                 mode: PredictMode::Compat,
                 device: DeviceChoice::Gpu(Some(1)),
-                tile_px: 128,
+                tile_px: Some(128),
                 bands: Some(vec![2, 1, 0]),
                 cog: true,
                 resume: true,
@@ -214,6 +235,7 @@ mod tests {
                 out_dir: "out".into(),
                 class: Some(2),
                 window: Some(PixelRect::new(1, 2, 3, 4)),
+                pixel: Some([2, 3]),
                 bands: Some(vec![0]),
                 device: DeviceChoice::Cpu,
                 overwrite: true,
@@ -233,6 +255,7 @@ mod tests {
                 out: "c.gpkg".into(),
                 connectivity: Connectivity::Eight,
                 min_area: 900.0,
+                small: nunatak_domain::job::SmallPolygons::Drop,
                 simplify: 15.0,
                 classes: Some(vec![1, 2]),
                 overwrite: true,
@@ -247,6 +270,8 @@ mod tests {
                 bands: Some(vec![3, 2, 1]),
                 overlay_opacity: 0.5,
                 looks: Vec::new(),
+                references: Some(PictureReferences { references: vec![reference.clone()], normalisation: None }),
+                swipe: Some(PictureSwipe { at: 0.5, raster: 1 }),
                 overwrite: true,
             }),
             Command::Convert(ConvertConfig {
@@ -274,7 +299,15 @@ mod tests {
             Command::ShowPrior { scene },
             Command::SetDevice { device: DeviceChoice::Gpu(None) },
             Command::Info { path: "a.tif".into(), statistics: true },
-            Command::PredictLayer { scene, class: Some(1) },
+            Command::PredictLayer { scene, class: Some(1), bands: Some(vec![3, 2]) },
+            Command::ExplainLayer {
+                scene,
+                class: Some(1),
+                window: Some(PixelRect::new(1, 2, 3, 4)),
+                pixel: Some([2, 3]),
+                bands: Some(vec![3, 2]),
+            },
+            Command::Thumbnail { layer, out: "t.png".into() },
             Command::ExportModel { path: "m.safetensors".into(), overwrite: true },
             Command::CancelJob { job: JobId(7) },
         ];

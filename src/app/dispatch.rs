@@ -1,6 +1,8 @@
 //! What each command does: at once where that is quick, else by a job on a lane.
 
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use nunatak_domain::colormap::ColormapName;
 use nunatak_domain::job::DeviceChoice;
@@ -13,10 +15,10 @@ use nunatak_jobs::{JobError, JobId, JobMonitor, Lane, Runner};
 
 use crate::command::{Command, CommandError, ReferenceEdit, StretchExtent};
 use crate::event::{Event, JobStatus};
-use crate::guard::check_outputs;
+use crate::guard::Files;
 use crate::layers::NewLayer;
 use crate::references::References;
-use crate::session::{Jobs, Session};
+use crate::session::{Jobs, Saving, Session};
 use crate::work::{self, Done};
 
 impl Session {
@@ -25,12 +27,13 @@ impl Session {
     /// # Errors
     /// The command makes no sense now (unknown layer, no model, file exists); nothing changed.
     pub fn dispatch(&mut self, command: Command) -> Result<Vec<Event>, CommandError> {
-        check_outputs(&command)?;
+        let files = Files::of(&command)?;
         let recipe = command.clone();
         match command {
             Command::OpenScene { path } => {
                 let title = format!("Open {}", name(&path));
-                Ok(self.start(Target::Open, title, move |monitor| work::open::scene(&path, monitor)))
+                let map = Arc::clone(&self.map_crs);
+                Ok(self.start(Target::Open, title, move |monitor| work::open::scene(&path, &map, monitor)))
             }
             Command::OpenModel { path } => {
                 let title = format!("Open {}", name(&path));
@@ -45,8 +48,17 @@ impl Session {
             Command::SaveReferences { path, overwrite } => {
                 let set = self.references.set().clone();
                 let title = format!("Save {}", name(&path));
+                let saved = Arc::new(AtomicBool::new(false));
+                let (done, target) = (Arc::clone(&saved), path.clone());
                 // A prior that reads the file may be asked for next: both take their turns.
-                Ok(self.compute(title, move |_, _| work::save::references(&set, &path, overwrite)))
+                let (job, events) = self.compute_job(title, move |_, monitor| {
+                    files.check()?;
+                    let report = work::save::references(&set, &path, overwrite, &recipe, monitor)?;
+                    done.store(true, Ordering::Release);
+                    Ok(report)
+                });
+                self.saving.insert(target, Saving { job, saved });
+                Ok(events)
             }
             Command::RemoveLayer { layer } => self.remove_layer(layer),
             Command::MoveLayer { layer, to } => {
@@ -92,24 +104,42 @@ impl Session {
                 let device = self.device_for(config.device);
                 let title = format!("Predict {}", name(&config.raster));
                 Ok(self.compute(title, move |compute, monitor| {
+                    files.check()?;
                     work::predict::run(compute, device, &config, &recipe, monitor)
                 }))
             }
-            Command::PredictLayer { scene, class } => self.predict_layer(scene, class),
+            Command::PredictLayer { scene, class, bands } => {
+                let target = work::predict_layer::Target { class, bands, ..Default::default() };
+                self.predict_layer(scene, target)
+            }
+            Command::ExplainLayer { scene, class, window, pixel, bands } => self
+                .predict_layer(scene, work::predict_layer::Target { class, bands, window, pixel, only_gradcam: true }),
+            Command::Thumbnail { layer, out } => self.thumbnail(layer, out),
             Command::Explain(config) => {
                 let device = self.device_for(config.device);
                 let title = format!("Explain {}", name(&config.raster));
                 Ok(self.compute(title, move |compute, monitor| {
+                    files.check()?;
                     work::explain::run(compute, device, &config, &recipe, monitor)
                 }))
             }
             Command::Prior(config) => {
                 let title = format!("Prior {}", name(&config.raster));
-                Ok(self.compute(title, move |_, monitor| work::prior::run(&config, &recipe, monitor)))
+                let saving = self.saving.get(&config.references).map(|saving| Arc::clone(&saving.saved));
+                Ok(self.compute(title, move |_, monitor| {
+                    if saving.is_some_and(|saved| !saved.load(Ordering::Acquire)) {
+                        return Err(not_saved(&config.references).into());
+                    }
+                    files.check()?;
+                    work::prior::run(&config, &recipe, monitor)
+                }))
             }
             Command::Polygonize(config) => {
                 let title = format!("Polygonize {}", name(&config.raster));
-                Ok(self.start(Target::Files, title, move |monitor| work::export::polygonize(&config, &recipe, monitor)))
+                Ok(self.start(Target::Files, title, move |monitor| {
+                    files.check()?;
+                    work::export::polygonize(&config, &recipe, monitor)
+                }))
             }
             Command::Render(config) => {
                 let Some(painter) = self.painter.clone() else {
@@ -117,18 +147,26 @@ impl Session {
                 };
                 work::render::check(&config)?;
                 let title = format!("Render {}", name(&config.out));
-                Ok(self
-                    .start(Target::Files, title, move |monitor| work::render::run(&painter, &config, &recipe, monitor)))
+                Ok(self.start(Target::Files, title, move |monitor| {
+                    files.check()?;
+                    work::render::run(&painter, &config, &recipe, monitor)
+                }))
             }
             Command::Convert(config) => {
                 let title = format!("Convert {}", name(&config.raster));
-                Ok(self.start(Target::Files, title, move |monitor| work::export::convert(&config, &recipe, monitor)))
+                Ok(self.start(Target::Files, title, move |monitor| {
+                    files.check()?;
+                    work::export::convert(&config, &recipe, monitor)
+                }))
             }
             Command::ExportModel { path, overwrite } => {
                 let model = self.model.as_ref().ok_or_else(no_model)?;
                 let source = model.path.clone();
                 let title = format!("Export {}", name(&path));
-                Ok(self.start(Target::Files, title, move |_| work::save::model(&source, &path, overwrite)))
+                Ok(self.start(Target::Files, title, move |monitor| {
+                    files.check()?;
+                    work::save::model(&source, &path, overwrite, &recipe, monitor)
+                }))
             }
             Command::CancelJob { job } => {
                 if !self.runner.cancel(job) {
@@ -245,24 +283,35 @@ impl Session {
         let info = &self.layers.scene(scene).ok_or_else(|| no_scene(scene))?.info;
         let (n_scene, name) = (info.n_bands(), info.name());
         let prior = self.references.prior().map_err(CommandError)?;
-        if n_scene > MAX_RESIDENT_BANDS {
-            return Err(CommandError(format!(
-                "the live prior takes scenes of up to {MAX_RESIDENT_BANDS} bands and {name} has {n_scene}: \
-                 compute it as a file with `nunatak prior`"
-            )));
-        }
-        if prior.n_bands() != n_scene {
-            return Err(CommandError(format!(
-                "the references have {} bands and {name} has {n_scene}",
-                prior.n_bands()
-            )));
-        }
-        if prior.n_references() > MAX_LIVE_REFERENCES {
-            return Err(CommandError(format!(
-                "the live prior takes up to {MAX_LIVE_REFERENCES} references and there are {}: \
-                 switch some off or compute it as a file with `nunatak prior`",
-                prior.n_references()
-            )));
+        let set = self.references.set();
+        let bands = set.bands_in(info).ok_or_else(|| {
+            CommandError(format!(
+                "the references have {} bands and {name} has {n_scene}: name the bands of the references as {name} \
+                 does, or by their wavelengths in nm",
+                set.n_bands()
+            ))
+        })?;
+        let why = if n_scene > MAX_RESIDENT_BANDS {
+            Some(format!("{name} has more than {MAX_RESIDENT_BANDS} bands"))
+        } else if prior.n_references() > MAX_LIVE_REFERENCES {
+            Some(format!("there are more than {MAX_LIVE_REFERENCES} references"))
+        } else {
+            None
+        };
+        if let Some(why) = why {
+            let request = work::prior::LayerRequest {
+                scene: info.clone(),
+                set: set.clone(),
+                normalisation: self.references.fixed_normalisation().cloned(),
+                bands,
+                folder: self.work_dir.fresh("prior"),
+            };
+            let mut events =
+                self.compute(format!("Prior {name}"), move |_, monitor| work::prior::layer(&request, monitor));
+            let text = format!("The prior of {name} is computed once, because {why}");
+            let next_step = "Ask for it again after the references have changed";
+            events.push(Event::Notice(Notice::info(text).next_step(next_step)));
+            return Ok(events);
         }
         let mismatch = self.references.scale_mismatch(info);
         let layer = NewLayer {
@@ -281,14 +330,38 @@ impl Session {
         Ok(events)
     }
 
-    fn predict_layer(&mut self, scene: SceneId, class: Option<usize>) -> Result<Vec<Event>, CommandError> {
+    fn predict_layer(
+        &mut self,
+        scene: SceneId,
+        target: work::predict_layer::Target,
+    ) -> Result<Vec<Event>, CommandError> {
         let info = self.layers.scene(scene).ok_or_else(|| no_scene(scene))?.info.clone();
         let model = self.model.as_ref().ok_or_else(no_model)?.path.clone();
         let device = self.device.choice;
-        let folder = self.work_dir.fresh("predict").map_err(CommandError)?;
-        let title = format!("Predict {}", info.name());
-        let request = work::predict_layer::Request { scene: info, model, class, folder, device };
-        Ok(self.compute(title, move |compute, monitor| work::predict_layer::run(compute, &request, monitor)))
+        let title = format!("{} {}", if target.only_gradcam { "Explain" } else { "Predict" }, info.name());
+        let maker = target.as_explain(&model, &info.path, device);
+        let folder = self.results.folder_for(&maker, target.only_gradcam, &self.jobs, &mut self.work_dir);
+        let request = work::predict_layer::Request { scene: info, model, target, folder: folder.clone(), device };
+        let only_gradcam = request.target.only_gradcam;
+        let (job, events) =
+            self.compute_job(title, move |compute, monitor| work::predict_layer::run(compute, &request, monitor));
+        self.results.begun(job, maker, only_gradcam, folder);
+        Ok(events)
+    }
+
+    /// No job that anybody sees.
+    fn thumbnail(&mut self, layer: LayerId, out: std::path::PathBuf) -> Result<Vec<Event>, CommandError> {
+        let unknown = || CommandError(format!("there is no layer {}", layer.0));
+        let layer = self.layers.get(layer).ok_or_else(unknown)?;
+        let path = self.layers.scene(layer.source.scene()).ok_or_else(unknown)?.info.path.clone();
+        let style = layer.style.clone();
+        self.runner.start(&self.files_lane, move |(), monitor| {
+            if let Err(error) = work::thumbnail::write(&path, &style, &out, monitor) {
+                log::warn!("failed to write a thumbnail: {error:?}: {}", out.display());
+            }
+            Ok(Done::Report(crate::event::JobReport::default()))
+        });
+        Ok(Vec::new())
     }
 
     /// A config's own device wins over the session's.
@@ -312,8 +385,16 @@ impl Session {
         title: String,
         job: impl FnOnce(&mut work::Compute, &JobMonitor<Done>) -> Result<Done, JobError> + Send + 'static,
     ) -> Vec<Event> {
+        self.compute_job(title, job).1
+    }
+
+    fn compute_job(
+        &mut self,
+        title: String,
+        job: impl FnOnce(&mut work::Compute, &JobMonitor<Done>) -> Result<Done, JobError> + Send + 'static,
+    ) -> (JobId, Vec<Event>) {
         let id = self.runner.start(&self.compute_lane, job);
-        self.jobs.enter(id, title)
+        (id, self.jobs.enter(id, title))
     }
 
     fn start(
@@ -374,6 +455,12 @@ fn name(path: &Path) -> String {
 
 fn no_model() -> CommandError {
     CommandError("there is no model yet: open one first".to_owned())
+}
+
+/// Its save failed or was cancelled: an older file of that name must not pass for it.
+fn not_saved(references: &Path) -> Notice {
+    let text = format!("the references were not saved, so nothing was compared with them: {}", references.display());
+    Notice::error(text).next_step("Save the references first, under another name or with leave to replace the file")
 }
 
 fn no_scene(scene: SceneId) -> CommandError {

@@ -1,45 +1,68 @@
-//! Commands that write are looked at before their job starts: nothing is overwritten that
+//! What a command writes is looked at before its job begins: nothing is overwritten that
 //! nobody asked to overwrite, and no input is written over.
+//!
+//! Names are judged at once; what needs the disk is the job's first step, for a disk may take
+//! its time and the window must not wait.
 
 use std::path::{Path, PathBuf};
 
+use nunatak_domain::notice::Notice;
+use nunatak_jobs::JobError;
+
 use crate::command::{Command, CommandError};
 
-/// # Errors
-/// An output is there already, is an input, is named twice, or its folder is not there.
-pub(crate) fn check_outputs(command: &Command) -> Result<(), CommandError> {
-    let Files { inputs, outputs, overwrite } = files(command);
-    for (index, output) in outputs.iter().enumerate() {
-        if output.as_os_str().is_empty() {
-            return Err(CommandError("an output needs a name".to_owned()));
-        }
-        if outputs[..index].contains(output) {
-            return Err(CommandError(format!("two outputs have the same name: {}", output.display())));
-        }
-        if inputs.iter().any(|input| same_file(input, output)) {
-            return Err(CommandError(format!("a file cannot be input and output at once: {}", output.display())));
-        }
-        if output.is_dir() {
-            return Err(CommandError(format!("a folder of that name exists: {}", output.display())));
-        }
-        if output.exists() && !overwrite {
-            let path = output.display();
-            return Err(CommandError(format!("file exists, choose another name or allow --overwrite: {path}")));
-        }
-        // `explain` makes its folder itself.
-        if !matches!(command, Command::Explain(_))
-            && let Some(folder) = output.parent().filter(|folder| !folder.as_os_str().is_empty() && !folder.is_dir())
-        {
-            return Err(CommandError(format!("there is no such folder: {}", folder.display())));
-        }
-    }
-    Ok(())
-}
-
-struct Files {
+/// Files that a command reads and writes.
+pub(crate) struct Files {
     inputs: Vec<PathBuf>,
     outputs: Vec<PathBuf>,
     overwrite: bool,
+    /// The job makes the outputs' folder itself.
+    makes_folder: bool,
+}
+
+impl Files {
+    /// # Errors
+    /// An output without a name, or two of one name.
+    pub(crate) fn of(command: &Command) -> Result<Self, CommandError> {
+        let files = files(command);
+        for (index, output) in files.outputs.iter().enumerate() {
+            if output.as_os_str().is_empty() {
+                return Err(CommandError("an output needs a name".to_owned()));
+            }
+            if files.outputs[..index].contains(output) {
+                return Err(CommandError(format!("two outputs have the same name: {}", output.display())));
+            }
+        }
+        Ok(files)
+    }
+
+    /// Looks at the disk.
+    ///
+    /// # Errors
+    /// An output is there already, is an input, or its folder is not there.
+    pub(crate) fn check(&self) -> Result<(), JobError> {
+        for output in &self.outputs {
+            let refuse = |text: &str, path: &Path, next_step: &str| {
+                Err(JobError::Failed(Notice::error(format!("{text}: {}", path.display())).next_step(next_step)))
+            };
+            if self.inputs.iter().any(|input| same_file(input, output)) {
+                return refuse("a file cannot be input and output at once", output, "Choose another name");
+            }
+            if output.is_dir() {
+                return refuse("a folder of that name exists", output, "Choose another name");
+            }
+            if output.exists() && !self.overwrite {
+                let text = "file exists, choose another name or allow --overwrite";
+                return refuse(text, output, "Choose another name, or allow it to be replaced");
+            }
+            if !self.makes_folder
+                && let Some(folder) = output.parent().filter(|path| !path.as_os_str().is_empty() && !path.is_dir())
+            {
+                return refuse("there is no such folder", folder, "Make it first, or choose another one");
+            }
+        }
+        Ok(())
+    }
 }
 
 fn files(command: &Command) -> Files {
@@ -47,6 +70,7 @@ fn files(command: &Command) -> Files {
         inputs: inputs.iter().map(|path| (*path).clone()).collect(),
         outputs,
         overwrite,
+        makes_folder: matches!(command, Command::Explain(_)),
     };
     match command {
         Command::Predict(c) => {
@@ -87,18 +111,26 @@ mod tests {
         serde_json::from_value(json).expect("a command")
     }
 
+    fn check(command: &Command) -> Result<(), String> {
+        let files = Files::of(command).map_err(|error| error.to_string())?;
+        files.check().map_err(|error| error.to_string())
+    }
+
     #[test]
     fn nothing_is_overwritten_by_chance() {
         let folder = tempfile::tempdir().expect("a folder");
         let (input, out) = (folder.path().join("a.tif"), folder.path().join("b.tif"));
         std::fs::write(&input, "a").expect("written");
-        assert!(check_outputs(&convert(&input, &out, false)).is_ok());
+        assert_eq!(check(&convert(&input, &out, false)), Ok(()));
 
         std::fs::write(&out, "b").expect("written");
 
-        assert!(check_outputs(&convert(&input, &out, false)).is_err());
-        assert!(check_outputs(&convert(&input, &out, true)).is_ok());
-        assert!(check_outputs(&convert(&input, &input, true)).is_err(), "input and output");
-        assert!(check_outputs(&convert(&input, &folder.path().join("no/c.tif"), true)).is_err(), "no folder");
+        assert!(check(&convert(&input, &out, false)).is_err_and(|text| text.starts_with("file exists")));
+        assert_eq!(check(&convert(&input, &out, true)), Ok(()));
+        assert!(check(&convert(&input, &input, true)).is_err_and(|text| text.contains("input and output at once")));
+        assert!(check(&convert(&input, folder.path(), true)).is_err_and(|text| text.contains("a folder of that name")));
+        let nowhere = check(&convert(&input, &folder.path().join("no/c.tif"), true));
+        assert!(nowhere.is_err_and(|text| text.starts_with("there is no such folder")));
+        assert!(Files::of(&convert(&input, Path::new(""), true)).is_err(), "a name is judged at once");
     }
 }

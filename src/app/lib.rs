@@ -11,6 +11,7 @@ mod layers;
 mod placement;
 mod reader;
 mod references;
+mod results;
 mod session;
 mod shell_line;
 mod tiles;

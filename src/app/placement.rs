@@ -4,9 +4,13 @@
 //! for as long as that scene has a layer, so that reordering layers never moves the map.
 //! A scene that states no CRS is taken to be in the map's; a scene without any georeference
 //! is drawn only on a map of bare pixels or, if it has the anchor's size, on its grid.
+//!
+//! Where the map's x begins again (longitudes, Mercator), a scene is whole and lies on one copy
+//! of the world: its own, or the one nearest to the anchor where its own does not meet that.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::rc::Rc;
 use std::sync::Arc;
 
 use nunatak_domain::geo::{Crs, GeoBounds, GeoPos, GeoTransform, Georeference, PixelPos};
@@ -14,7 +18,7 @@ use nunatak_domain::grid::{PixelRect, TileId, coarsest_level};
 use nunatak_domain::layer::{Layer, Scene, SceneId};
 use nunatak_domain::notice::Notice;
 use nunatak_domain::scene::SceneInfo;
-use nunatak_io::{Transformer, same_crs, wgs84};
+use nunatak_io::{Transformer, near, same_crs, warp_bounds, wgs84, x_period};
 
 /// Points per side of the net through which a warped rectangle's bounds are found.
 const NET: usize = 8;
@@ -24,11 +28,30 @@ const NET: usize = 8;
 pub(crate) struct Atlas {
     anchor: Option<SceneId>,
     crs: Option<Crs>,
+    /// After how many units the map's x begins again, where it does.
+    period: Option<f64>,
     /// Somebody chose the CRS: it follows no scene.
     chosen: Option<Crs>,
     /// From the map to WGS 84.
     lon_lat: Option<Transformer>,
     places: BTreeMap<SceneId, Result<Place, Notice>>,
+    warps: Warps,
+}
+
+/// Transformations made so far: making one asks PROJ's database and may take longer than a frame,
+/// so that scenes of one CRS share theirs, and jobs make them for scenes that are to come.
+#[derive(Default)]
+struct Warps {
+    known: Vec<((Crs, Crs), Rc<Warp>)>,
+    /// To WGS 84, for a map that has no CRS yet.
+    lon_lat: Option<Transformer>,
+}
+
+/// What a job made for the place of a new scene.
+#[derive(Default)]
+pub(crate) struct Prepared {
+    warp: Option<((Crs, Crs), Warp)>,
+    lon_lat: Option<Transformer>,
 }
 
 /// How one scene's pixels lie on the map.
@@ -37,7 +60,7 @@ pub(crate) struct Place {
     width: usize,
     height: usize,
     bounds: GeoBounds,
-    warp: Option<Warp>,
+    warp: Option<Rc<Warp>>,
     /// Bounds on the map of tiles looked at before, for warped scenes.
     tile_bounds: RefCell<BTreeMap<TileId, Option<GeoBounds>>>,
 }
@@ -49,6 +72,16 @@ pub(crate) struct Grid {
     pub(crate) transform: GeoTransform,
     /// Source and map CRS where they differ.
     pub(crate) warp: Option<(Crs, Crs)>,
+    /// Where the scene's middle lies on the map: of several x that mean one place, the nearest
+    /// is meant. Only for warped scenes.
+    pub(crate) x_near: Option<f64>,
+}
+
+/// A map that goes around the world, and the part of it that other scenes are drawn to.
+#[derive(Clone, Copy)]
+struct World {
+    period: f64,
+    anchor: GeoBounds,
 }
 
 struct Warp {
@@ -73,7 +106,15 @@ impl Atlas {
 
     pub(crate) fn lon_lat(&self, geo: GeoPos) -> Option<(f64, f64)> {
         let degrees = self.lon_lat.as_ref()?.point(geo)?;
-        Some((degrees.x, degrees.y))
+        // A map may go on beyond the antimeridian, longitudes do not.
+        Some((near(degrees.x, 0.0, 360.0), degrees.y))
+    }
+
+    /// Takes over what a job made for a scene that comes in next.
+    pub(crate) fn prepare(&mut self, prepared: Prepared) {
+        let Prepared { warp, lon_lat } = prepared;
+        self.warps.known.extend(warp.map(|(between, warp)| (between, Rc::new(warp))));
+        self.warps.lon_lat = lon_lat;
     }
 
     /// Places all scenes anew after the list of layers changed. Returns what is to be said
@@ -90,27 +131,51 @@ impl Atlas {
         }
         self.places.retain(|id, _| scenes.contains_key(id));
         let Some(anchor) = self.anchor.and_then(|id| scenes.get(&id)) else {
-            *self = Self::in_crs(self.chosen.take());
+            *self = Self { warps: std::mem::take(&mut self.warps), ..Self::in_crs(self.chosen.take()) };
             return (notices, old_anchor.is_some());
         };
         let chosen = self.chosen.clone().filter(|_| affine(&anchor.info));
         let crs = chosen.or_else(|| map_crs(&anchor.info, layers, scenes));
         let moved = crs != self.crs || self.anchor != old_anchor;
         if moved {
-            self.lon_lat = crs.as_ref().and_then(|crs| Transformer::new(crs, &wgs84()).ok());
+            self.period = crs.as_ref().and_then(x_period);
+            let ready = self.warps.lon_lat.take();
+            self.lon_lat = crs.as_ref().and_then(|crs| {
+                let ready = ready.filter(|ready| alike(&ready.from, crs));
+                ready.or_else(|| Transformer::new(crs, &wgs84()).ok())
+            });
             self.crs = crs;
             self.places.clear();
         }
-        for (id, scene) in scenes {
+        // The anchor first: the others are drawn to it.
+        let (first, others): (Vec<_>, Vec<_>) = scenes.iter().partition(|(id, _)| Some(**id) == self.anchor);
+        for (id, scene) in first.into_iter().chain(others) {
             if self.places.contains_key(id) {
                 continue;
             }
-            let (place, remark) = place(&scene.info, &anchor.info, self.crs.as_ref());
+            let world = self.world();
+            let (place, remark) = place(&scene.info, &anchor.info, self.crs.as_ref(), world, &mut self.warps);
             notices.extend(remark);
             notices.extend(place.as_ref().err().cloned());
             self.places.insert(*id, place);
         }
         (notices, moved)
+    }
+
+    /// `None` before the anchor has its place.
+    fn world(&self) -> Option<World> {
+        Some(World { period: self.period?, anchor: self.place(self.anchor?)?.bounds })
+    }
+}
+
+impl World {
+    /// By how much a scene has to be moved to lie where the anchor is: whole periods.
+    fn shift(&self, bounds: &GeoBounds) -> f64 {
+        if bounds.min_x <= self.anchor.max_x && self.anchor.min_x <= bounds.max_x {
+            return 0.0;
+        }
+        let x = bounds.center().x;
+        near(x, self.anchor.center().x, self.period) - x
     }
 }
 
@@ -128,30 +193,36 @@ fn affine(info: &SceneInfo) -> bool {
 }
 
 /// A scene's place on the map of `anchor`, and what a person should know about it.
-fn place(info: &SceneInfo, anchor: &SceneInfo, crs: Option<&Crs>) -> (Result<Place, Notice>, Option<Notice>) {
+fn place(
+    info: &SceneInfo,
+    anchor: &SceneInfo,
+    crs: Option<&Crs>,
+    world: Option<World>,
+    warps: &mut Warps,
+) -> (Result<Place, Notice>, Option<Notice>) {
     let name = info.name();
     if affine(info) == affine(anchor) {
         let (grid, remark) = match (info.map_crs(), crs) {
             (Some(own), Some(map)) if !same_crs(own, map) => {
-                (Grid { transform: info.map_transform(), warp: Some((own.clone(), map.clone())) }, None)
+                (Grid::new(info.map_transform(), Some((own.clone(), map.clone()))), None)
             }
             (None, Some(map)) => {
                 let text = format!("{name} states no CRS: it is shown as if it were in {}", map.short_name());
                 let remark =
                     Notice::warning(text).next_step("Assign its CRS with gdal_edit.py -a_srs if this is wrong");
-                (Grid { transform: info.map_transform(), warp: None }, Some(remark))
+                (Grid::new(info.map_transform(), None), Some(remark))
             }
-            _ => (Grid { transform: info.map_transform(), warp: None }, None),
+            _ => (Grid::new(info.map_transform(), None), None),
         };
-        return (Place::new(grid, info).map_err(|why| not_placed(&name, &why)), remark);
+        return (Place::new(grid, info, world, warps).map_err(|why| not_placed(&name, &why)), remark);
     }
     if (info.width, info.height) == (anchor.width, anchor.height) {
         let text = format!("{name} is shown on the grid of {}, whose size it has", anchor.name());
         let warp = anchor.map_crs().zip(crs).filter(|(own, map)| !same_crs(own, map));
         let warp = warp.map(|(own, map)| (own.clone(), map.clone()));
-        let grid = Grid { transform: anchor.map_transform(), warp };
+        let grid = Grid::new(anchor.map_transform(), warp);
         let remark = (!affine(info)).then(|| Notice::info(text));
-        return (Place::new(grid, info).map_err(|why| not_placed(&name, &why)), remark);
+        return (Place::new(grid, info, world, warps).map_err(|why| not_placed(&name, &why)), remark);
     }
     let why = if affine(info) {
         format!("the map shows the bare pixels of {}", anchor.name())
@@ -166,25 +237,72 @@ fn not_placed(name: &str, why: &str) -> Notice {
         .next_step("Open it alone in a new window, or give both files a georeference")
 }
 
+impl Warps {
+    /// # Errors
+    /// PROJ knows no way between the two CRS.
+    fn between(&mut self, source: &Crs, map: &Crs) -> Result<Rc<Warp>, String> {
+        if let Some((_, known)) = self.known.iter().find(|((s, m), _)| alike(s, source) && alike(m, map)) {
+            return Ok(Rc::clone(known));
+        }
+        let warp = Rc::new(Warp::new(source, map)?);
+        self.known.push(((source.clone(), map.clone()), Rc::clone(&warp)));
+        Ok(warp)
+    }
+}
+
+impl Warp {
+    /// # Errors
+    /// PROJ knows no way between the two CRS.
+    fn new(source: &Crs, map: &Crs) -> Result<Self, String> {
+        let between = |from, to| Transformer::new(from, to).map_err(|error| error.to_string());
+        Ok(Self { map_from_source: between(source, map)?, source_from_map: between(map, source)? })
+    }
+}
+
+impl Prepared {
+    /// For a scene that goes onto a map in this CRS, or onto an empty one. What fails here is
+    /// said when the scene is placed.
+    pub(crate) fn new(info: &SceneInfo, map: Option<&Crs>) -> Self {
+        let Some(own) = info.map_crs() else { return Self::default() };
+        match map {
+            None => Self { warp: None, lon_lat: Transformer::new(own, &wgs84()).ok() },
+            Some(map) if same_crs(own, map) => Self::default(),
+            Some(map) => {
+                let warp = Warp::new(own, map).ok().map(|warp| ((own.clone(), map.clone()), warp));
+                Self { warp, lon_lat: None }
+            }
+        }
+    }
+}
+
+/// The same at a glance, without PROJ.
+fn alike(a: &Crs, b: &Crs) -> bool {
+    a.wkt == b.wkt || (a.code.is_some() && a.code == b.code)
+}
+
+impl Grid {
+    const fn new(transform: GeoTransform, warp: Option<(Crs, Crs)>) -> Self {
+        Self { transform, warp, x_near: None }
+    }
+}
+
 impl Place {
     /// # Errors
     /// PROJ knows no way between the two CRS, or no part of the scene lies on the map.
-    fn new(grid: Grid, info: &SceneInfo) -> Result<Self, String> {
-        let warp = match &grid.warp {
-            None => None,
-            Some((source, map)) => Some(Warp {
-                map_from_source: Transformer::new(source, map).map_err(|error| error.to_string())?,
-                source_from_map: Transformer::new(map, source).map_err(|error| error.to_string())?,
-            }),
-        };
+    fn new(mut grid: Grid, info: &SceneInfo, world: Option<World>, warps: &mut Warps) -> Result<Self, String> {
+        let warp = grid.warp.as_ref().map(|(source, map)| warps.between(source, map)).transpose()?;
         let (width, height) = (info.width, info.height);
-        let bounds = GeoBounds::default();
-        let mut place = Self { grid: Arc::new(grid), width, height, bounds, warp, tile_bounds: RefCell::default() };
         // A finer net than for tiles: a whole scene may bulge around a pole.
-        place.bounds = place
-            .rect_bounds(PixelRect::whole(width, height), 4 * NET)
+        let bounds = bounds_of(&grid, warp.as_deref(), PixelRect::whole(width, height), 4 * NET)
             .ok_or_else(|| "its CRS and the map's have no area in common".to_owned())?;
-        Ok(place)
+        let shift = world.map_or(0.0, |world| world.shift(&bounds));
+        let bounds = GeoBounds { min_x: bounds.min_x + shift, max_x: bounds.max_x + shift, ..bounds };
+        if warp.is_some() {
+            grid.x_near = Some(bounds.center().x);
+        } else {
+            grid.transform.0[0] += shift;
+        }
+        Ok(Self { grid: Arc::new(grid), width, height, bounds, warp, tile_bounds: RefCell::default() })
     }
 
     pub(crate) const fn size(&self) -> (usize, usize) {
@@ -200,14 +318,21 @@ impl Place {
         let geo = self.grid.transform.geo_from_pixel(pos);
         match &self.warp {
             None => Some(geo),
-            Some(warp) => warp.map_from_source.point(geo),
+            Some(warp) => {
+                let geo = warp.map_from_source.point(geo)?;
+                Some(near_to(geo, self.grid.x_near, warp.map_from_source.period))
+            }
         }
     }
 
     pub(crate) fn pixel_from_geo(&self, pos: GeoPos) -> Option<PixelPos> {
         let geo = match &self.warp {
             None => pos,
-            Some(warp) => warp.source_from_map.point(pos)?,
+            Some(warp) => {
+                let middle = PixelPos::new(0.5 * self.width as f64, 0.5 * self.height as f64);
+                let middle = self.grid.transform.geo_from_pixel(middle);
+                near_to(warp.source_from_map.point(pos)?, Some(middle.x), warp.source_from_map.period)
+            }
         };
         self.grid.transform.pixel_from_geo(geo)
     }
@@ -228,7 +353,10 @@ impl Place {
         let pixel = self.pixel_from_geo(pos).filter(|p| p.col.is_finite() && p.row.is_finite()).unwrap_or(middle);
         let (col, row) = (clamp(pixel.col, self.width), clamp(pixel.row, self.height));
         let corner = |dc, dr| self.geo_from_pixel(PixelPos::new(col + dc, row + dr));
-        let (origin, right, below) = (corner(0.0, 0.0)?, corner(1.0, 0.0)?, corner(0.0, 1.0)?);
+        let origin = corner(0.0, 0.0)?;
+        let period = self.warp.as_ref().and_then(|warp| warp.map_from_source.period);
+        let beside = |pos| near_to(pos, Some(origin.x), period);
+        let (right, below) = (beside(corner(1.0, 0.0)?), beside(corner(0.0, 1.0)?));
         let area = (right.x - origin.x) * (below.y - origin.y) - (right.y - origin.y) * (below.x - origin.x);
         Some(area.abs().sqrt()).filter(|size| *size > 0.0 && size.is_finite())
     }
@@ -253,12 +381,13 @@ impl Place {
     pub(crate) fn tile_bounds(&self, tile: TileId) -> Option<GeoBounds> {
         let window = tile.window(self.width, self.height)?;
         if self.warp.is_none() {
-            return self.rect_bounds(window, 1);
+            return bounds_of(&self.grid, None, window, 1);
         }
         *self.tile_bounds.borrow_mut().entry(tile).or_insert_with(|| {
             // Tiles that are a small part of their scene are hardly bent.
             let coarse = tile.level + 3 > coarsest_level(self.width, self.height);
-            let bounds = self.rect_bounds(window, if coarse { NET } else { NET / 4 })?;
+            let net = if coarse { NET } else { NET / 4 };
+            let bounds = bounds_of(&self.grid, self.warp.as_deref(), window, net)?;
             // A curved edge bulges between two points of the net by far less than this.
             let (dx, dy) = (0.05 * bounds.width(), 0.05 * bounds.height());
             Some(GeoBounds {
@@ -269,13 +398,23 @@ impl Place {
             })
         })
     }
+}
 
-    /// Bounds of a net of `(n + 1)²` points over a window.
-    fn rect_bounds(&self, window: PixelRect, n: usize) -> Option<GeoBounds> {
-        let at = |start: usize, length: usize, i: usize| start as f64 + length as f64 * i as f64 / n as f64;
-        let points = (0..=n).flat_map(|i| (0..=n).map(move |j| (i, j))).filter_map(|(i, j)| {
-            self.geo_from_pixel(PixelPos::new(at(window.col, window.width, j), at(window.row, window.height, i)))
-        });
-        GeoBounds::around(points)
+/// Bounds on the map of a net of `(n + 1)²` points over a window.
+fn bounds_of(grid: &Grid, warp: Option<&Warp>, window: PixelRect, n: usize) -> Option<GeoBounds> {
+    match warp {
+        Some(warp) => warp_bounds(&warp.map_from_source, &grid.transform, window, n, grid.x_near),
+        None => {
+            let (col, row) = (window.col as f64, window.row as f64);
+            Some(grid.transform.window(col, row, 1.0, 1.0).bounds(window.width, window.height))
+        }
+    }
+}
+
+/// The position on the copy of the world where x is nearest to `x_near`.
+fn near_to(pos: GeoPos, x_near: Option<f64>, period: Option<f64>) -> GeoPos {
+    match (x_near, period) {
+        (Some(x_near), Some(period)) => GeoPos::new(near(pos.x, x_near, period), pos.y),
+        _ => pos,
     }
 }

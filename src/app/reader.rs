@@ -150,7 +150,7 @@ impl Reader {
             return Ok(affine_mesh(grid, window));
         };
         let transformer = self.transformer(source, map)?;
-        Ok(nunatak_io::warp_mesh(transformer, &grid.transform, window, size_px, MESH_TOLERANCE_PX))
+        Ok(nunatak_io::warp_mesh(transformer, &grid.transform, window, size_px, MESH_TOLERANCE_PX, grid.x_near))
     }
 
     fn transformer(&mut self, from: &Crs, to: &Crs) -> Result<&Transformer, String> {

@@ -16,9 +16,19 @@ pub(crate) struct References {
     scale: ReferenceScale,
     /// For values that are on the references' scale already.
     prior: Result<Arc<Prior>, String>,
-    /// The same for stored values, by what is done to them. One `Arc` per entry for as long
-    /// as the references do not change: the renderer knows priors by their address.
-    on_stored: RefCell<Vec<(Normalisation, Arc<Prior>)>>,
+    /// The same for stored values. One `Arc` per entry for as long as the references do not
+    /// change: the renderer knows priors by their address.
+    on_stored: RefCell<Vec<(OnScene, Arc<Prior>)>>,
+}
+
+/// What tells the priors of scenes apart.
+#[derive(Clone, Debug, PartialEq)]
+struct OnScene {
+    /// Of the bands that are compared.
+    normalisation: Normalisation,
+    /// The scene's band for each band of the references.
+    bands: Vec<usize>,
+    n_bands: usize,
 }
 
 /// What turns stored values into those that the references are compared with.
@@ -31,10 +41,25 @@ pub(crate) enum ReferenceScale {
 }
 
 impl ReferenceScale {
-    fn of(&self, info: &SceneInfo) -> Normalisation {
-        match self {
-            Self::Physical => info.physical(),
+    /// For these bands of a scene, in their order.
+    fn of(&self, info: &SceneInfo, bands: &[usize]) -> Normalisation {
+        let own = match self {
+            Self::Physical => match info.physical() {
+                Normalisation::None => Normalisation::None,
+                Normalisation::ScaleOffset { scale, offset } => {
+                    let pick = |all: &[f32]| bands.iter().filter_map(|&band| all.get(band).copied()).collect();
+                    Normalisation::ScaleOffset { scale: pick(&scale), offset: pick(&offset) }
+                }
+            },
             Self::Fixed(normalisation) => normalisation.clone(),
+        };
+        match own {
+            Normalisation::ScaleOffset { scale, offset }
+                if scale.len() == bands.len() && offset.len() == bands.len() =>
+            {
+                Normalisation::ScaleOffset { scale, offset }
+            }
+            Normalisation::None | Normalisation::ScaleOffset { .. } => Normalisation::None,
         }
     }
 }
@@ -104,33 +129,33 @@ impl References {
         self.prior.as_ref().map_err(Clone::clone)
     }
 
-    /// The prior that takes a scene's stored values; `None` without one or where the scene
-    /// has another number of bands.
+    /// The prior that takes all of a scene's stored values; `None` without one or where the
+    /// references' bands are not found in the scene.
     pub(crate) fn prior_on(&self, info: &SceneInfo) -> Option<Arc<Prior>> {
-        let prior = self.prior.as_ref().ok().filter(|prior| prior.n_bands() == info.n_bands())?;
-        let normalisation = self.scale.of(info);
+        let bands = self.set.bands_in(info)?;
+        let prior = self.prior.as_ref().ok().filter(|prior| prior.n_bands() == bands.len())?;
+        let on_scene = OnScene { normalisation: self.scale.of(info, &bands), bands, n_bands: info.n_bands() };
         let mut built = self.on_stored.borrow_mut();
-        if let Some((_, prior)) = built.iter().find(|(known, _)| *known == normalisation) {
+        if let Some((_, prior)) = built.iter().find(|(known, _)| *known == on_scene) {
             return Some(Arc::clone(prior));
         }
-        let on_stored = match normalised(prior, &normalisation) {
+        let mut on_stored = match normalised(prior, &on_scene.normalisation) {
             Some(prior) => Arc::new(prior),
             None => Arc::clone(prior),
         };
-        built.push((normalisation, Arc::clone(&on_stored)));
+        if !on_scene.bands.iter().copied().eq(0..on_scene.n_bands) {
+            on_stored = Arc::new(Prior::clone(&on_stored).on_bands(&on_scene.bands, on_scene.n_bands));
+        }
+        built.push((on_scene, Arc::clone(&on_stored)));
         Some(on_stored)
     }
 
-    /// Stored values of a scene's pixel on the references' scale.
+    /// Stored values of a scene's pixel, of the bands that the references have and on their scale.
     pub(crate) fn scaled(&self, info: &SceneInfo, stored: &[f64]) -> Vec<f64> {
-        match self.scale.of(info) {
-            Normalisation::ScaleOffset { scale, offset } if scale.len() == stored.len() => stored
-                .iter()
-                .zip(scale.into_iter().zip(offset))
-                .map(|(value, (scale, offset))| value * f64::from(scale) + f64::from(offset))
-                .collect(),
-            Normalisation::None | Normalisation::ScaleOffset { .. } => stored.to_vec(),
-        }
+        let found = self.set.bands_in(info).filter(|bands| bands.iter().all(|&band| band < stored.len()));
+        let bands = found.unwrap_or_else(|| (0..stored.len()).collect());
+        let normalisation = self.scale.of(info, &bands);
+        bands.iter().enumerate().map(|(own, &band)| normalisation.value(own, stored[band])).collect()
     }
 
     /// # Errors

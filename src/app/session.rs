@@ -5,9 +5,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use nunatak_domain::geo::{Crs, GeoBounds, GeoPos};
+use nunatak_domain::grid::PixelRect;
 use nunatak_domain::inspect::Probe;
 use nunatak_domain::job::DeviceChoice;
 use nunatak_domain::layer::{Layer, LayerId, LayerRole, LayerSource, Scene, SceneId};
@@ -23,6 +24,7 @@ use crate::layers::Layers;
 use crate::placement::Atlas;
 use crate::reader::{Answer, Ask, ProbeRequest, ProbeTarget, Reader, Request, TileRequest};
 use crate::references::References;
+use crate::results::Results;
 use crate::tiles::TileStore;
 use crate::work::{Compute, Done};
 use crate::work_dir::WorkDir;
@@ -68,6 +70,8 @@ pub struct OpenModel {
 pub struct Session {
     pub(crate) layers: Layers,
     pub(crate) atlas: Atlas,
+    /// A copy of the atlas's CRS for jobs that open scenes; locked only to copy it.
+    pub(crate) map_crs: Arc<Mutex<Option<Crs>>>,
     /// Counts the times that scenes were placed anew.
     pub(crate) generation: u64,
     pub(crate) tiles: TileStore,
@@ -76,6 +80,10 @@ pub struct Session {
     pub(crate) device: DeviceBadge,
     pub(crate) painter: Option<SharedPainter>,
     pub(crate) jobs: Jobs,
+    /// References on their way to a file.
+    pub(crate) saving: BTreeMap<PathBuf, Saving>,
+    /// What the session's own files were made from.
+    pub(crate) results: Results,
     /// Sentences that were said of scenes' tiles, so that each is said once.
     pub(crate) said: BTreeSet<(SceneId, String)>,
     // Order matters: the workers end before the folder they may write to is removed.
@@ -110,6 +118,12 @@ pub(crate) struct Jobs {
     pub(crate) started: BTreeMap<nunatak_jobs::JobId, std::time::Instant>,
 }
 
+/// A job that saves references, and whether it has.
+pub(crate) struct Saving {
+    pub(crate) job: nunatak_jobs::JobId,
+    pub(crate) saved: Arc<std::sync::atomic::AtomicBool>,
+}
+
 impl Session {
     pub fn new(options: SessionOptions) -> Self {
         let SessionOptions { wake, device, work_dir, painter, tile_cache_bytes } = options;
@@ -117,6 +131,7 @@ impl Session {
         Self {
             layers: Layers::default(),
             atlas: Atlas::default(),
+            map_crs: Arc::default(),
             generation: 0,
             tiles: TileStore::new(tile_cache_bytes),
             model: None,
@@ -124,6 +139,8 @@ impl Session {
             device: DeviceBadge { choice: device, text: device.to_string(), asked: false.into(), known: false },
             painter: painter.map(|painter| Arc::new(Mutex::new(painter))),
             jobs: Jobs::default(),
+            saving: BTreeMap::new(),
+            results: Results::default(),
             said: BTreeSet::new(),
             pool: Latest::new("tiles", TILE_THREADS, Arc::clone(&wake), Reader::default, serve),
             runner: Runner::new(wake),
@@ -240,6 +257,23 @@ impl Session {
         self.atlas.crs()
     }
 
+    /// Whether the layer's scene has a pixel at a place of the map.
+    pub fn layer_reaches(&self, layer: LayerId, geo: GeoPos) -> bool {
+        let place = self.layers.get(layer).and_then(|layer| self.atlas.place(layer.source.scene()));
+        place.is_some_and(|place| place.pixel_at(geo).is_some())
+    }
+
+    /// Column and row of a scene's pixel at a place of the map.
+    pub fn scene_pixel(&self, scene: SceneId, geo: GeoPos) -> Option<[usize; 2]> {
+        let pixel = self.atlas.place(scene)?.pixel_at(geo)?;
+        Some([pixel.col as usize, pixel.row as usize])
+    }
+
+    /// The window of a scene's pixels inside bounds of the map.
+    pub fn scene_window(&self, scene: SceneId, bounds: &GeoBounds) -> Option<PixelRect> {
+        self.atlas.place(scene)?.window_of(bounds)
+    }
+
     /// Around all visible layers, in the map's CRS.
     pub fn bounds(&self) -> Option<GeoBounds> {
         let visible = self.layers.all().iter().filter(|layer| layer.visible);
@@ -265,12 +299,18 @@ impl Session {
     /// The line of a shell that does the same as `command`, where the command line can.
     pub fn command_line(&self, command: &Command) -> Option<String> {
         let scene_of = |id: SceneId| self.layers.scene(id).map(|scene| scene.info.path.clone());
+        let layer_of = |id: LayerId| scene_of(self.layers.get(id)?.source.scene());
         crate::shell_line::shell_line(
             command,
             &crate::shell_line::Context {
                 scene: &scene_of,
                 model: self.model.as_ref().map(|model| model.path.as_path()),
                 device: self.device.choice,
+                layer: &layer_of,
+                references: self.references.set(),
+                model_scale: self.references.fixed_normalisation().is_some(),
+                keeps: &|path| self.work_dir.holds(path),
+                origin: &|path| self.results.origin(path).cloned(),
             },
         )
     }
@@ -279,6 +319,7 @@ impl Session {
     pub(crate) fn layers_changed(&mut self) -> Vec<Event> {
         let (notices, moved) = self.atlas.update(self.layers.all(), self.layers.scenes());
         if moved {
+            *self.map_crs.lock().unwrap_or_else(PoisonError::into_inner) = self.atlas.crs().cloned();
             self.generation += 1;
             self.tiles.forget_meshes();
             self.pool.forgive(|_| true);

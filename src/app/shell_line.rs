@@ -1,4 +1,5 @@
-//! The line of a POSIX shell that does the same as a command: "copy as command".
+//! What does the same as a command in a POSIX shell: "copy as command". A line where a verb's
+//! options can say it all, else a script of commands that `nunatak run -` reads.
 //!
 //! Bands are counted from 1 on the command line, as GDAL's tools do.
 
@@ -6,11 +7,13 @@ use std::path::{Path, PathBuf};
 
 use nunatak_domain::job::{
     Connectivity, ConvertConfig, DeviceChoice, ExplainConfig, PolygonizeConfig, PredictConfig, PredictMode,
-    PriorConfig, RenderConfig, SimilarityMode,
+    PriorConfig, RenderConfig, SimilarityMode, SmallPolygons,
 };
-use nunatak_domain::layer::SceneId;
+use nunatak_domain::layer::{LayerId, LayerRole, SceneId};
+use nunatak_domain::spectra::ReferenceSet;
 
-use crate::command::Command;
+use crate::command::{Command, ReferenceEdit};
+use crate::results::Origin;
 
 /// What a line needs to know of the session.
 pub(crate) struct Context<'a> {
@@ -18,22 +21,51 @@ pub(crate) struct Context<'a> {
     pub(crate) scene: &'a dyn Fn(SceneId) -> Option<PathBuf>,
     pub(crate) model: Option<&'a Path>,
     pub(crate) device: DeviceChoice,
+    /// The file of a layer's scene.
+    pub(crate) layer: &'a dyn Fn(LayerId) -> Option<PathBuf>,
+    pub(crate) references: &'a ReferenceSet,
+    /// The references came with the model and are on its scale.
+    pub(crate) model_scale: bool,
+    /// The session's own file, which is gone with it.
+    pub(crate) keeps: &'a dyn Fn(&Path) -> bool,
+    /// What makes such a file again.
+    pub(crate) origin: &'a dyn Fn(&Path) -> Option<Origin>,
 }
 
-/// `None` where the command line has no such verb (layers, styles, the session's own state).
+/// `None` for what only makes sense in the session (order of layers, jobs). A command that reads
+/// one of the session's own files begins with what makes that file.
 pub(crate) fn shell_line(command: &Command, context: &Context<'_>) -> Option<String> {
+    let mut steps = Steps::default();
+    let command = steps.portable(command, context)?;
+    let last = one_line(&command, context)?;
+    Some(steps.lines().chain([last]).collect::<Vec<_>>().join(" && "))
+}
+
+fn one_line(command: &Command, context: &Context<'_>) -> Option<String> {
     let line = match command {
         Command::Info { path, statistics } => Line::new("info").path(path).flag("--stats", *statistics),
         Command::Predict(config) => predict(config),
         Command::Explain(config) => explain(config),
         // The session's own files have no name: on the command line they go to a folder.
-        Command::PredictLayer { scene, class } => explain(&ExplainConfig {
+        Command::PredictLayer { scene, class, bands } => explain(&ExplainConfig {
             model: context.model?.to_owned(),
             raster: (context.scene)(*scene)?,
             out_dir: "explained".into(),
             class: *class,
             window: None,
-            bands: None,
+            pixel: None,
+            bands: bands.clone(),
+            device: context.device,
+            overwrite: false,
+        }),
+        Command::ExplainLayer { scene, class, window, pixel, bands } => explain(&ExplainConfig {
+            model: context.model?.to_owned(),
+            raster: (context.scene)(*scene)?,
+            out_dir: "explained".into(),
+            class: *class,
+            window: *window,
+            pixel: *pixel,
+            bands: bands.clone(),
             device: context.device,
             overwrite: false,
         }),
@@ -41,11 +73,160 @@ pub(crate) fn shell_line(command: &Command, context: &Context<'_>) -> Option<Str
         Command::Prior(config) if config.normalisation.is_some() => return None,
         Command::Prior(config) => prior(config),
         Command::Polygonize(config) => polygonize(config),
+        // Options know no stretches, colormaps, priors and dividers.
+        Command::Render(config) if !config.looks.is_empty() => {
+            return Some(script(std::slice::from_ref(command)));
+        }
         Command::Render(config) => render(config)?,
         Command::Convert(config) => convert(config),
+        Command::ExportModel { .. } => {
+            let open = Command::OpenModel { path: context.model?.to_owned() };
+            return Some(script(&[open, command.clone()]));
+        }
+        Command::SaveReferences { .. } => {
+            let mut commands = references(context)?;
+            commands.push(command.clone());
+            return Some(script(&commands));
+        }
+        Command::ShowPrior { scene } => {
+            let mut commands = vec![Command::OpenScene { path: (context.scene)(*scene)? }];
+            commands.extend(references(context)?);
+            commands.push(Command::ShowPrior { scene: SceneId(1) });
+            return Some(script(&commands));
+        }
+        Command::SetStyle { layer, style } => {
+            let open = Command::OpenScene { path: (context.layer)(*layer)? };
+            return Some(script(&[open, Command::SetStyle { layer: LayerId(1), style: style.clone() }]));
+        }
         _ => return None,
     };
     Some(line.0)
+}
+
+/// What has to be made before a command, under names in the current folder.
+#[derive(Default)]
+struct Steps(Vec<Step>);
+
+struct Step {
+    maker: ExplainConfig,
+    /// Roles that are read, each once.
+    roles: Vec<LayerRole>,
+}
+
+impl Steps {
+    /// The command with general names in place of the session's files. `None` if nobody knows
+    /// how to make one of them.
+    fn portable(&mut self, command: &Command, context: &Context<'_>) -> Option<Command> {
+        let mut command = command.clone();
+        match &mut command {
+            Command::Polygonize(config) => self.replace(&mut config.raster, context)?,
+            Command::Convert(config) => self.replace(&mut config.raster, context)?,
+            Command::Prior(config) => self.replace(&mut config.raster, context)?,
+            Command::Info { path, .. } => self.replace(path, context)?,
+            Command::Render(config) => {
+                for raster in &mut config.rasters {
+                    self.replace(raster, context)?;
+                }
+            }
+            _ => {}
+        }
+        Some(command)
+    }
+
+    fn replace(&mut self, path: &mut PathBuf, context: &Context<'_>) -> Option<()> {
+        if !(context.keeps)(path) {
+            return Some(());
+        }
+        let Origin { maker, role } = (context.origin)(path).filter(|origin| !(context.keeps)(&origin.maker.raster))?;
+        let index = self.0.iter().position(|step| step.maker == maker).unwrap_or_else(|| {
+            self.0.push(Step { maker, roles: Vec::new() });
+            self.0.len() - 1
+        });
+        let step = &mut self.0[index];
+        if !step.roles.contains(&role) {
+            step.roles.push(role);
+        }
+        *path = made(role, index)?;
+        Some(())
+    }
+
+    fn lines(&self) -> impl Iterator<Item = String> {
+        self.0.iter().enumerate().flat_map(|(index, step)| step.lines(index))
+    }
+}
+
+impl Step {
+    fn lines(&self, index: usize) -> Vec<String> {
+        let maker = &self.maker;
+        let wanted = |role: LayerRole| self.roles.contains(&role).then(|| made(role, index)).flatten();
+        let predicted = [LayerRole::ClassMap, LayerRole::Probabilities, LayerRole::Entropy, LayerRole::Margin];
+        let mut lines = Vec::new();
+        if predicted.into_iter().any(|role| self.roles.contains(&role)) {
+            let config = PredictConfig {
+                model: maker.model.clone(),
+                raster: maker.raster.clone(),
+                out: numbered("class", index, ".tif"),
+                probabilities: wanted(LayerRole::Probabilities),
+                margin: wanted(LayerRole::Margin),
+                entropy: wanted(LayerRole::Entropy),
+                mode: PredictMode::Exact,
+                device: maker.device,
+                tile_px: None,
+                bands: maker.bands.clone(),
+                cog: false,
+                resume: false,
+                overwrite: false,
+            };
+            lines.push(predict(&config).0);
+        }
+        if self.roles.iter().any(|role| !predicted.contains(role)) {
+            lines.push(explain(&ExplainConfig { out_dir: numbered("explained", index, ""), ..maker.clone() }).0);
+        }
+        lines
+    }
+}
+
+/// What a result of the `index`-th step is called.
+fn made(role: LayerRole, index: usize) -> Option<PathBuf> {
+    let explained = |name: &str| numbered("explained", index, "").join(name);
+    Some(match role {
+        LayerRole::ClassMap => numbered("class", index, ".tif"),
+        LayerRole::Probabilities => numbered("probabilities", index, ".tif"),
+        LayerRole::Entropy => numbered("entropy", index, ".tif"),
+        LayerRole::Margin => numbered("margin", index, ".tif"),
+        LayerRole::Attention => explained("attention.tif"),
+        LayerRole::GradCam => explained("gradcam.tif"),
+        _ => return None,
+    })
+}
+
+/// `class.tif`, then `class-2.tif`.
+fn numbered(stem: &str, index: usize, ending: &str) -> PathBuf {
+    if index == 0 { format!("{stem}{ending}").into() } else { format!("{stem}-{}{ending}", index + 1).into() }
+}
+
+/// What brings a fresh session to the same references.
+fn references(context: &Context<'_>) -> Option<Vec<Command>> {
+    let mut commands = Vec::new();
+    if context.model_scale {
+        commands.push(Command::OpenModel { path: context.model?.to_owned() });
+        commands.push(Command::UseModelReferences);
+        commands.push(Command::EditReferences { edit: ReferenceEdit::Clear });
+    }
+    let all = context.references.references.iter().cloned();
+    commands.extend(all.map(|reference| Command::EditReferences { edit: ReferenceEdit::Add { reference } }));
+    Some(commands)
+}
+
+/// Commands as a script on standard input. JSON has no line of its own that ends it.
+fn script(commands: &[Command]) -> String {
+    let mut text = "nunatak run - <<'END'\n".to_owned();
+    for command in commands {
+        text.push_str(&serde_json::to_string(command).expect("commands are plain data"));
+        text.push('\n');
+    }
+    text.push_str("END");
+    text
 }
 
 fn predict(config: &PredictConfig) -> Line {
@@ -58,7 +239,7 @@ fn predict(config: &PredictConfig) -> Line {
         .path_option("--entropy", config.entropy.as_deref())
         .option("--mode", (config.mode == PredictMode::Compat).then(|| "compat".to_owned()))
         .device(config.device)
-        .option("--tile", (config.tile_px != 256).then(|| config.tile_px.to_string()))
+        .option("--tile", config.tile_px.map(|tile_px| tile_px.to_string()))
         .bands(config.bands.as_deref())
         .flag("--cog", config.cog)
         .flag("--resume", config.resume)
@@ -73,6 +254,7 @@ fn explain(config: &ExplainConfig) -> Line {
         .path(&config.out_dir)
         .option("--class", config.class.map(|class| class.to_string()))
         .option("--window", window)
+        .option("--pixel", config.pixel.map(|[col, row]| format!("{col},{row}")))
         .bands(config.bands.as_deref())
         .device(config.device)
         .flag("--overwrite", config.overwrite)
@@ -96,6 +278,7 @@ fn polygonize(config: &PolygonizeConfig) -> Line {
         .path(&config.out)
         .option("--connectivity", (config.connectivity == Connectivity::Eight).then(|| "8".to_owned()))
         .option("--min-area", (config.min_area != 0.0).then(|| config.min_area.to_string()))
+        .flag("--drop-small", config.small == SmallPolygons::Drop && config.min_area != 0.0)
         .option("--simplify", (config.simplify != 0.0).then(|| config.simplify.to_string()))
         .option("--classes", classes)
         .flag("--overwrite", config.overwrite)
@@ -187,15 +370,50 @@ fn quoted(word: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use nunatak_domain::class::Rgb;
     use nunatak_domain::geo::GeoBounds;
     use nunatak_domain::grid::PixelRect;
+    use nunatak_domain::spectra::SpectralReference;
 
     use super::*;
 
     fn shell_line(command: &Command) -> Option<String> {
         let scene = |_: SceneId| Some(PathBuf::from("a scene.tif"));
         let model = Some(Path::new("m.pth"));
-        super::shell_line(command, &Context { scene: &scene, model, device: DeviceChoice::Cpu })
+        let layer = |_: LayerId| Some(PathBuf::from("a scene.tif"));
+        let origin = |path: &Path| {
+            let role = match path.file_name()?.to_str()? {
+                "class.tif" => LayerRole::ClassMap,
+                "entropy.tif" => LayerRole::Entropy,
+                "gradcam.tif" => LayerRole::GradCam,
+                _ => return None,
+            };
+            let maker = ExplainConfig {
+                model: "m.pth".into(),
+                raster: if path.starts_with("session/2") { "other.tif".into() } else { "a scene.tif".into() },
+                out_dir: "anywhere".into(),
+                class: Some(1),
+                window: None,
+                pixel: None,
+                bands: None,
+                device: DeviceChoice::Auto,
+                overwrite: false,
+            };
+            Some(Origin { maker, role })
+        };
+        let ice = SpectralReference::new("ice", Rgb([1, 2, 3]), vec![0.5, 0.25]);
+        let references = ReferenceSet { references: vec![ice], bands: Vec::new() };
+        let context = Context {
+            scene: &scene,
+            model,
+            device: DeviceChoice::Cpu,
+            layer: &layer,
+            references: &references,
+            model_scale: false,
+            keeps: &|path| path.starts_with("session"),
+            origin: &origin,
+        };
+        super::shell_line(command, &context)
     }
 
     fn line(json: &str) -> String {
@@ -223,7 +441,7 @@ mod tests {
             entropy: Some("e.tif".into()),
             mode: PredictMode::Compat,
             device: DeviceChoice::Gpu(Some(1)),
-            tile_px: 128,
+            tile_px: Some(128),
             bands: Some(vec![2, 1, 0]),
             cog: true,
             resume: true,
@@ -257,6 +475,7 @@ mod tests {
             out_dir: "out".into(),
             class: Some(2),
             window: Some(PixelRect::new(1, 2, 3, 4)),
+            pixel: Some([2, 3]),
             bands: None,
             device: DeviceChoice::Cpu,
             overwrite: false,
@@ -271,12 +490,14 @@ mod tests {
             bands: Some(vec![3, 2, 1]),
             overlay_opacity: 0.5,
             looks: Vec::new(),
+            references: None,
+            swipe: None,
             overwrite: false,
         });
 
         assert_eq!(
             shell_line(&explain).as_deref(),
-            Some("nunatak explain m.pth a.tif out --class 2 --window 1,2,3,4 --device cpu")
+            Some("nunatak explain m.pth a.tif out --class 2 --window 1,2,3,4 --pixel 2,3 --device cpu")
         );
         assert_eq!(
             shell_line(&render).as_deref(),
@@ -301,6 +522,61 @@ mod tests {
             line(r#"{"command":"convert","raster":"a.tif","out":"o.tif","cog":true,"bands":[0]}"#),
             "nunatak convert a.tif o.tif --cog --bands 1"
         );
+    }
+
+    /// The lines of a script, which a fresh session understands as they are.
+    fn script_of(json: &str) -> Vec<serde_json::Value> {
+        let text = line(json);
+        let inside = text.strip_prefix("nunatak run - <<'END'\n").and_then(|text| text.strip_suffix("END"));
+        let lines = inside.expect("a script").lines();
+        lines.map(|line| serde_json::from_str(line).expect("JSON")).collect()
+    }
+
+    #[test]
+    fn what_options_cannot_say_is_a_script() {
+        let style = r#"{"kind":"colormap","band":0,"stretch":{"min":-1.0,"max":2.5,"gamma":1.2},"method":{"kind":"manual"},"colormap":"turbo"}"#;
+        let picture = format!(
+            r#"{{"command":"render","rasters":["a.tif"],"out":"o.png","width_px":9,"height_px":8,"looks":[{{"style":{style},"opacity":0.5}}]}}"#
+        );
+        assert_eq!(
+            script_of(&picture)[0]["looks"][0]["style"],
+            serde_json::from_str::<serde_json::Value>(style).expect("JSON")
+        );
+
+        let styled = script_of(&format!(r#"{{"command":"set_style","layer":7,"style":{style}}}"#));
+        assert_eq!((&styled[0]["command"], &styled[0]["path"]), (&"open_scene".into(), &"a scene.tif".into()));
+        assert_eq!(styled[1]["layer"], 1);
+
+        let model = script_of(r#"{"command":"export_model","path":"m.safetensors"}"#);
+        assert_eq!((&model[0]["path"], &model[1]["path"]), (&"m.pth".into(), &"m.safetensors".into()));
+
+        let prior = script_of(r#"{"command":"show_prior","scene":3}"#);
+        assert_eq!(prior[1]["edit"]["reference"]["spectrum"], serde_json::json!([0.5, 0.25]));
+        assert_eq!(prior[2]["scene"], 1);
+        assert_eq!(script_of(r#"{"command":"save_references","path":"r.csv"}"#).len(), 2);
+    }
+
+    #[test]
+    fn a_line_that_reads_the_sessions_files_makes_them_first() {
+        assert_eq!(
+            line(r#"{"command":"polygonize","raster":"session/1/class.tif","out":"c.gpkg"}"#),
+            "nunatak predict m.pth 'a scene.tif' class.tif && nunatak polygonize class.tif c.gpkg"
+        );
+        assert_eq!(
+            line(r#"{"command":"convert","raster":"session/1/gradcam.tif","out":"g.tif","cog":true}"#),
+            "nunatak explain m.pth 'a scene.tif' explained --class 1 && \
+             nunatak convert explained/gradcam.tif g.tif --cog"
+        );
+        let render = r#"{"command":"render","out":"o.png","width_px":9,"height_px":8,
+            "rasters":["a.tif","session/1/entropy.tif","session/2/class.tif","session/1/class.tif"]}"#;
+        assert_eq!(
+            line(render),
+            "nunatak predict m.pth 'a scene.tif' class.tif --entropy entropy.tif && \
+             nunatak predict m.pth other.tif class-2.tif && \
+             nunatak render a.tif o.png --size 9x8 --overlay entropy.tif --overlay class-2.tif --overlay class.tif"
+        );
+        let unknown = r#"{"command":"convert","raster":"session/3/similarity.tif","out":"s.tif"}"#;
+        assert_eq!(shell_line(&serde_json::from_str(unknown).expect("a command")), None);
     }
 
     #[test]

@@ -4,12 +4,14 @@
 
 pub(crate) mod explain;
 pub(crate) mod export;
+mod extent;
 pub(crate) mod open;
 pub(crate) mod predict;
 pub(crate) mod predict_layer;
 pub(crate) mod prior;
 pub(crate) mod render;
 pub(crate) mod save;
+pub(crate) mod thumbnail;
 
 use std::path::PathBuf;
 
@@ -28,11 +30,12 @@ use serde_json::Value;
 use crate::command::Command;
 use crate::event::JobReport;
 use crate::layers::NewLayer;
+use crate::placement::Prepared;
 use crate::session::OpenModel;
 
 /// What a job leaves for the session.
 pub(crate) enum Done {
-    Scene(Box<SceneInfo>),
+    Scene(Box<SceneInfo>, Box<Prepared>),
     Model(Box<OpenModel>),
     References(ReferenceSet),
     Stretched {
@@ -55,9 +58,15 @@ pub(crate) enum Done {
 }
 
 /// State of the compute lane.
-#[derive(Default)]
 pub(crate) struct Compute {
     engine: Option<(DeviceChoice, Engine)>,
+    make: fn(DeviceChoice) -> Result<Engine, MlError>,
+}
+
+impl Default for Compute {
+    fn default() -> Self {
+        Self { engine: None, make: Engine::new }
+    }
 }
 
 impl Compute {
@@ -68,7 +77,7 @@ impl Compute {
     pub(crate) fn engine(&mut self, choice: DeviceChoice) -> Result<&Engine, JobError> {
         if self.engine.as_ref().is_none_or(|(made_for, _)| *made_for != choice) {
             self.engine = None;
-            self.engine = Some((choice, Engine::new(choice).map_err(ml_error)?));
+            self.engine = Some((choice, (self.make)(choice).map_err(ml_error)?));
         }
         let (_, engine) = self.engine.as_ref().expect("made above");
         Ok(engine)
@@ -134,7 +143,7 @@ fn recipe(command: &Command, inputs: &[(&str, &PathBuf)], monitor: &dyn Monitor)
     let mut recipe = Recipe::new(json);
     monitor.progress(0.0, "hashing the inputs");
     for (role, path) in inputs {
-        recipe.inputs.push(nunatak_io::recipe_input(role, path, monitor).map_err(io_error)?);
+        recipe.inputs.extend(nunatak_io::recipe_inputs(role, path, monitor).map_err(io_error)?);
     }
     Ok(recipe)
 }
@@ -179,5 +188,46 @@ impl Monitor for Part<'_> {
 
     fn check(&self) -> Result<(), Cancelled> {
         self.monitor.check()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use nunatak_jobs::{JobEvent, Lane, Runner};
+
+    use super::*;
+
+    #[test]
+    fn after_a_panic_the_next_job_asks_for_the_device_again() {
+        static MADE: AtomicUsize = AtomicUsize::new(0);
+        let make = |_| {
+            MADE.fetch_add(1, Ordering::SeqCst);
+            Ok(Engine::cpu())
+        };
+        let lane = Lane::new("compute", move || Compute { engine: None, make });
+        let mut runner: Runner<usize> = Runner::new(Arc::new(|| {}));
+        let asked = |compute: &mut Compute| compute.engine(DeviceChoice::Auto).map(|_| MADE.load(Ordering::SeqCst));
+
+        runner.start(&lane, move |compute, _| asked(compute));
+        runner.start(&lane, move |compute, _| asked(compute));
+        runner.start(&lane, |compute, _| {
+            compute.engine(DeviceChoice::Auto)?;
+            panic!("device is lost")
+        });
+        runner.start(&lane, move |compute, _| asked(compute));
+        let mut ends = Vec::new();
+        while ends.len() < 4 {
+            for event in runner.drain() {
+                if let JobEvent::Ended { outcome, .. } = event {
+                    ends.push(outcome.map_err(|error| error.to_string()));
+                }
+            }
+            std::thread::yield_now();
+        }
+
+        assert_eq!(ends, [Ok(1), Ok(1), Err("stopped by an internal error: device is lost".to_owned()), Ok(2)]);
     }
 }

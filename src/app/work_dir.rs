@@ -2,12 +2,25 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 
-/// Made when first needed, removed with the session.
+/// Made by the first job that needs it, removed with the session.
 pub(crate) struct WorkDir {
-    parent: PathBuf,
-    made: Option<PathBuf>,
+    shared: Arc<Shared>,
     n_names: u64,
+}
+
+struct Shared {
+    parent: PathBuf,
+    made: OnceLock<PathBuf>,
+}
+
+/// A folder inside for the results of one job, which makes it when it begins: the window's
+/// thread does not wait for the disk.
+#[derive(Clone)]
+pub(crate) struct Fresh {
+    shared: Arc<Shared>,
+    name: String,
 }
 
 static COUNTER: AtomicU64 = AtomicU64::new(0);
@@ -15,36 +28,47 @@ static COUNTER: AtomicU64 = AtomicU64::new(0);
 impl WorkDir {
     /// A folder inside `parent`, or inside the system's folder for temporary files.
     pub(crate) fn new(parent: Option<PathBuf>) -> Self {
-        Self { parent: parent.unwrap_or_else(std::env::temp_dir), made: None, n_names: 0 }
+        let parent = parent.unwrap_or_else(std::env::temp_dir);
+        Self { shared: Arc::new(Shared { parent, made: OnceLock::new() }), n_names: 0 }
     }
 
-    /// A new folder inside for the results of one job.
+    /// A new folder inside for the results of one job; nothing is made yet.
+    pub(crate) fn fresh(&mut self, name: &str) -> Fresh {
+        self.n_names += 1;
+        Fresh { shared: Arc::clone(&self.shared), name: format!("{name}-{}", self.n_names) }
+    }
+
+    /// A path inside of the folder. Never waits.
+    pub(crate) fn holds(&self, path: &Path) -> bool {
+        self.shared.made.get().is_some_and(|made| path.starts_with(made))
+    }
+}
+
+impl Fresh {
+    /// Makes the folder, which may be there from an earlier try.
     ///
     /// # Errors
     /// One sentence: it cannot be made.
-    pub(crate) fn fresh(&mut self, name: &str) -> Result<PathBuf, String> {
-        self.n_names += 1;
-        let name = format!("{name}-{}", self.n_names);
-        let folder = self.folder()?.join(name);
-        std::fs::create_dir(&folder).map_err(|error| not_made(&error, &folder))?;
+    pub(crate) fn make(&self) -> Result<PathBuf, String> {
+        let folder = self.shared.folder()?.join(&self.name);
+        std::fs::create_dir_all(&folder).map_err(|error| not_made(&error, &folder))?;
         Ok(folder)
     }
+}
 
-    /// A path inside of the folder.
-    pub(crate) fn holds(&self, path: &Path) -> bool {
-        self.made.as_ref().is_some_and(|made| path.starts_with(made))
-    }
-
-    fn folder(&mut self) -> Result<&Path, String> {
-        let made = match self.made.take() {
-            Some(made) => made,
-            None => {
-                std::fs::create_dir_all(&self.parent).map_err(|error| not_made(&error, &self.parent))?;
-                remove_left_behind(&self.parent);
-                make(&self.parent)?
-            }
-        };
-        Ok(self.made.insert(made))
+impl Shared {
+    fn folder(&self) -> Result<&Path, String> {
+        if let Some(made) = self.made.get() {
+            return Ok(made);
+        }
+        std::fs::create_dir_all(&self.parent).map_err(|error| not_made(&error, &self.parent))?;
+        remove_left_behind(&self.parent);
+        let folder = make(&self.parent)?;
+        if let Err(second) = self.made.set(folder) {
+            // Another job was faster.
+            let _ = std::fs::remove_dir(second);
+        }
+        Ok(self.made.get().expect("set above"))
     }
 }
 
@@ -103,7 +127,7 @@ fn process_of(name: &str) -> Option<u32> {
 
 impl Drop for WorkDir {
     fn drop(&mut self) {
-        if let Some(folder) = &self.made
+        if let Some(folder) = self.shared.made.get()
             && let Err(error) = std::fs::remove_dir_all(folder)
             && error.kind() != std::io::ErrorKind::NotFound
         {
@@ -121,7 +145,11 @@ mod tests {
         let parent = tempfile::tempdir().expect("a folder");
         let mut dir = WorkDir::new(Some(parent.path().to_owned()));
 
-        let (first, second) = (dir.fresh("predict").expect("made"), dir.fresh("predict").expect("made"));
+        let (first, second) = (dir.fresh("predict"), dir.fresh("predict"));
+        assert_eq!(std::fs::read_dir(parent.path()).expect("there").count(), 0, "nothing before a job begins");
+        let (again, first, second) =
+            (first.clone().make().expect("made"), first.make().expect("made"), second.make().expect("made"));
+        assert_eq!(again, first);
 
         assert!(first.is_dir() && second.is_dir() && first != second);
         drop(dir);
@@ -138,7 +166,7 @@ mod tests {
         let mine = folder("nunatak-4194999-notes");
         [&dead, &alive, &mine].into_iter().for_each(|path| std::fs::create_dir(path).expect("made"));
 
-        WorkDir::new(Some(parent.path().to_owned())).fresh("predict").expect("made");
+        WorkDir::new(Some(parent.path().to_owned())).fresh("predict").make().expect("made");
 
         assert!(!dead.exists() && alive.exists() && mine.exists());
     }
@@ -150,7 +178,7 @@ mod tests {
         let parent = tempfile::tempdir().expect("a folder");
         let mut dir = WorkDir::new(Some(parent.path().to_owned()));
 
-        let result = dir.fresh("predict").expect("made");
+        let result = dir.fresh("predict").make().expect("made");
 
         let made = result.parent().expect("the session's folder");
         assert!(dir.holds(&result) && !dir.holds(parent.path()));

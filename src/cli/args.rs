@@ -8,7 +8,7 @@ use nunatak_domain::geo::GeoBounds;
 use nunatak_domain::grid::PixelRect;
 use nunatak_domain::job::{
     Connectivity, ConvertConfig, DeviceChoice, ExplainConfig, PolygonizeConfig, PredictConfig, PredictMode,
-    PriorConfig, RenderConfig, SimilarityMode,
+    PriorConfig, RenderConfig, SimilarityMode, SmallPolygons,
 };
 
 use crate::values::{self, Bands, Classes, Size};
@@ -151,16 +151,17 @@ pub(crate) struct PredictArgs {
     mode: PredictModeArg,
     #[command(flatten)]
     pub(crate) device: DeviceArgs,
-    /// Side of a window in pixels, without its halo; changes speed and memory only
-    #[arg(long, value_name = "PX", default_value_t = 256, value_parser = clap::value_parser!(u16).range(16..=4096))]
-    tile: u16,
+    /// Side of a window in pixels, without its halo; changes speed and memory only [default: the model's]
+    #[arg(long, value_name = "PX", value_parser = clap::value_parser!(u16).range(16..=4096))]
+    tile: Option<u16>,
     /// Bands of the raster for the bands of the model [default: the first ones, in order]
     #[arg(long, value_parser = values::bands)]
     bands: Option<Bands>,
     /// Write a cloud-optimised GeoTIFF with overviews
     #[arg(long)]
     cog: bool,
-    /// Go on where an interrupted run with the same settings stopped
+    /// Go on where a run with the same settings stopped: one that was killed, or one that was stopped
+    /// with Ctrl-C and had --resume itself
     #[arg(long)]
     resume: bool,
     #[command(flatten)]
@@ -183,6 +184,9 @@ pub(crate) struct ExplainArgs {
     /// Explain this part of the raster only
     #[arg(long, value_name = "COL,ROW,WIDTH,HEIGHT", value_parser = values::window)]
     window: Option<PixelRect>,
+    /// Explain the class of this pixel [default class: the one that the model gives it]
+    #[arg(long, value_name = "COL,ROW", value_parser = values::pixel)]
+    pixel: Option<[usize; 2]>,
     /// Bands of the raster for the bands of the model [default: the first ones, in order]
     #[arg(long, value_parser = values::bands)]
     bands: Option<Bands>,
@@ -210,7 +214,8 @@ pub(crate) struct PriorArgs {
     /// default: depends on the pixel alone; compat: stretched over the raster as in the original
     #[arg(long, value_enum, default_value_t)]
     mode: SimilarityModeArg,
-    /// Bands of the raster for the bands of the references [default: the first ones, in order]
+    /// Bands of the raster for the bands of the references [default: found by name or wavelength, else
+    /// the first ones, in order]
     #[arg(long, value_parser = values::bands)]
     bands: Option<Bands>,
     #[command(flatten)]
@@ -230,9 +235,12 @@ pub(crate) struct PolygonizeArgs {
     /// Pixels touch by edges (4) or also by corners (8)
     #[arg(long, value_enum, default_value_t)]
     connectivity: ConnectivityArg,
-    /// Leave out polygons smaller than this, in square metres
+    /// Merge polygons smaller than this into their largest neighbour, in square metres
     #[arg(long, value_name = "AREA", default_value_t = 0.0, value_parser = values::positive)]
     min_area: f64,
+    /// Leave small polygons out instead: they become holes
+    #[arg(long, requires = "min_area")]
+    drop_small: bool,
     /// Straighten outlines by up to this distance, in units of the CRS
     #[arg(long, value_name = "DISTANCE", default_value_t = 0.0, value_parser = values::positive)]
     simplify: f64,
@@ -299,8 +307,25 @@ pub(crate) struct ConvertArgs {
 #[command(after_help = "Blank lines and lines that begin with # are skipped; paths are relative to the
 current folder; the first line that fails ends the run.
 
-Example line:
-  {\"command\": \"predict\", \"model\": \"model.pth\", \"raster\": \"scene.tif\", \"out\": \"class.tif\"}")]
+Example lines:
+  {\"command\": \"predict\", \"model\": \"model.pth\", \"raster\": \"scene.tif\", \"out\": \"class.tif\"}
+  {\"command\": \"polygonize\", \"raster\": \"class.tif\", \"out\": \"class.gpkg\", \"connectivity\": \"8\"}
+
+Keys are those of the verbs with _ for -, and bands count from 0: info {path, statistics};
+predict {model, raster, out, probabilities, margin, entropy, mode, device, tile_px, bands, cog, resume};
+explain {model, raster, out_dir, class, window: {col, row, width, height}, pixel: [col, row], bands, device};
+prior {references, raster, out, classes, mode, bands}; convert {raster, out, cog, bands};
+polygonize {raster, out, connectivity, min_area, small: \"merge\" or \"drop\", simplify, classes};
+render {rasters: [bottom, …], out, width_px, height_px, bbox: {min_x, min_y, max_x, max_y}, crs, bands,
+overlay_opacity}; each that writes takes overwrite. \"Copy as command\" in the window writes the others.
+
+With --json each line's result is one line of JSON on stdout:
+  line      its number in the script
+  command   what was done, with the defaults filled in
+  outputs   the files written, where there are any
+  …         what the verb reports with --json: classes, device, tiles, seconds, …
+  jobs      a list of such reports, where a line started several jobs
+Progress and notices are lines of JSON on stderr.")]
 pub(crate) struct RunArgs {
     /// File with the commands, or - for standard input
     #[arg(value_name = "SCRIPT.jsonl")]
@@ -357,7 +382,7 @@ impl From<PredictArgs> for Command {
                 PredictModeArg::Compat => PredictMode::Compat,
             },
             device: args.device.device,
-            tile_px: usize::from(args.tile),
+            tile_px: args.tile.map(usize::from),
             bands: list(args.bands),
             cog: args.cog,
             resume: args.resume,
@@ -374,6 +399,7 @@ impl From<ExplainArgs> for Command {
             out_dir: args.out_dir,
             class: args.class,
             window: args.window,
+            pixel: args.pixel,
             bands: list(args.bands),
             device: args.device.device,
             overwrite: args.write.overwrite,
@@ -409,6 +435,7 @@ impl From<PolygonizeArgs> for Command {
                 ConnectivityArg::Eight => Connectivity::Eight,
             },
             min_area: args.min_area,
+            small: if args.drop_small { SmallPolygons::Drop } else { SmallPolygons::Merge },
             simplify: args.simplify,
             classes: args.classes.map(|classes| classes.0),
             overwrite: args.write.overwrite,
@@ -430,6 +457,8 @@ impl From<RenderArgs> for Command {
             bands: list(args.bands),
             overlay_opacity: args.overlay_opacity,
             looks: Vec::new(),
+            references: None,
+            swipe: None,
             overwrite: args.write.overwrite,
         })
     }

@@ -8,7 +8,7 @@ use crate::screen::{Screen, duration};
 use crate::table::{Table, number};
 
 /// Fact of an `Info` report: west, south, east, north in degrees.
-pub(crate) const LON_LAT: &str = "lon_lat";
+const LON_LAT: &str = "lon_lat";
 
 /// Prints the reports of one command; `line` is its number in a script.
 pub(crate) fn print(screen: &Screen, line: Option<usize>, command: &Value, reports: &[JobReport]) {
@@ -75,8 +75,10 @@ fn report_text(report: &JobReport) -> String {
 
 /// Counts of what did not happen are left to JSON.
 fn worth_a_line(name: &str, value: &Value) -> bool {
-    let counts_exceptions = matches!(name, "nodata_px" | "too_small" | "tiles_resumed");
-    name != LON_LAT && !(counts_exceptions && value.as_u64() == Some(0))
+    let counts_exceptions = matches!(name, "nodata_px" | "too_small" | "merged" | "tiles_resumed")
+        || name.starts_with("too_small_area")
+        || name.starts_with("merged_area");
+    name != LON_LAT && !(counts_exceptions && value.as_f64() == Some(0.0))
 }
 
 fn lon_lat(report: &JobReport) -> Option<[f64; 4]> {
@@ -96,6 +98,9 @@ fn label(name: &str) -> String {
         "crs" => return "CRS".to_owned(),
         "iou" => return "IoU".to_owned(),
         _ => {}
+    }
+    if let Some(name) = name.strip_suffix("_m2") {
+        return format!("{} (m²)", label(name));
     }
     let words = name.replace('_', " ");
     let mut letters = words.chars();

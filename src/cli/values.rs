@@ -63,6 +63,13 @@ pub(crate) fn window(text: &str) -> Result<PixelRect, String> {
     Ok(PixelRect { col, row, width, height })
 }
 
+pub(crate) fn pixel(text: &str) -> Result<[usize; 2], String> {
+    let wrong = || format!("`{text}` is no pixel: write column, row counted from 0, for example 120,80");
+    let (col, row) = text.split_once(',').ok_or_else(wrong)?;
+    let number = |word: &str| word.trim().parse().map_err(|_| wrong());
+    Ok([number(col)?, number(row)?])
+}
+
 /// A share in [0, 1].
 pub(crate) fn share(text: &str) -> Result<f32, String> {
     text.parse()

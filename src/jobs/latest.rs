@@ -130,11 +130,6 @@ where
         !(queue.asked.is_empty() && queue.wanted.is_empty() && queue.running.is_empty() && self.arrivals.is_empty())
     }
 
-    /// This one failed before: `want` leaves it out.
-    pub fn failed(&self, key: &K) -> bool {
-        self.shared.lock().failed.contains(key)
-    }
-
     /// Lets failed requests be wanted again.
     pub fn forgive(&self, which: impl Fn(&K) -> bool) {
         self.shared.lock().failed.retain(|key| !which(key));
@@ -305,8 +300,9 @@ mod tests {
             [(13, Err("truncated".to_owned())), (66, Err("internal error: bad luck".to_owned())), (5, Ok(5))]
         );
         assert_eq!(arrivals(&pool), [(5, Ok(5))]);
-        assert!(pool.failed(&13));
-        pool.forgive(|_| true);
-        assert!(!pool.failed(&13));
+        pool.forgive(|key| *key == 13);
+        (0..9).for_each(|_| gate.0.send(()).expect("receiver lives"));
+        pool.want([(13, ()), (66, ())]);
+        assert_eq!(arrivals(&pool), [(13, Err("truncated".to_owned()))]);
     }
 }

@@ -112,12 +112,6 @@ impl<O: Send + 'static> Runner<O> {
         true
     }
 
-    pub fn cancel_all(&mut self) {
-        for id in self.flags.keys().copied().collect::<Vec<_>>() {
-            self.cancel(id);
-        }
-    }
-
     /// All news since the last call, without waiting.
     pub fn drain(&mut self) -> Vec<JobEvent<O>> {
         let news: Vec<_> = self.receiver.try_iter().collect();

@@ -1,14 +1,15 @@
 //! Does this model fit this scene? Asked before anything runs.
 
-use nunatak_domain::model::{ModelRecord, Normalisation};
+use nunatak_domain::model::ModelRecord;
 use nunatak_domain::notice::Notice;
-use nunatak_domain::scene::{BandInfo, BandStatistics, SceneInfo};
+use nunatak_domain::scene::{BandInfo, BandStatistics, SceneInfo, same_wavelength};
+use nunatak_domain::spectra::scale_ratio;
 
 use crate::model::LoadedModel;
 use crate::state::StateDict;
 
-/// Values further than this from what the model knows are on another scale.
-const SCALE_LIMIT: f64 = 10.0;
+/// Standard deviations beyond which the first layer sees values on another scale.
+const FAR: f64 = 10.0;
 
 /// Errors (nothing can run) and warnings (the result may be meaningless), most important first.
 ///
@@ -83,43 +84,29 @@ fn scale_notice(model: &LoadedModel, statistics: &[BandStatistics]) -> Option<No
     }
     let medians: Vec<f64> = statistics.iter().map(|band| band.percentile(50.0)).collect();
     let normalised: Vec<f64> =
-        medians.iter().enumerate().map(|(band, value)| normalised(record, band, *value)).collect();
+        medians.iter().enumerate().map(|(band, value)| record.normalisation.value(band, *value)).collect();
     let next_step =
         "Choose a scene with the values the model was trained on, or a model with a matching normalisation.";
     if let Some(references) = &record.references {
         let seen = if references.scale == "stored" { &medians } else { &normalised };
+        let spectra: Vec<&[f64]> = references.spectra.iter().map(Vec::as_slice).collect();
+        let ratio = scale_ratio(seen, &spectra)?;
         let expected: Vec<f64> =
             (0..seen.len()).map(|band| median(references.spectra.iter().map(|s| s[band]))).collect();
-        let ratios = seen
-            .iter()
-            .zip(&expected)
-            .filter(|(_, expected)| expected.abs() > 1e-9)
-            .map(|(seen, expected)| (seen / expected).abs());
-        let ratio = median(ratios);
-        if ratio > SCALE_LIMIT || (ratio < 1.0 / SCALE_LIMIT && ratio.is_finite()) {
-            let text = format!(
-                "The scene's values are about {} times those of the model's references: the result will be meaningless.",
-                rounded(ratio)
-            );
-            return Some(Notice::warning(text).details(listed(&medians, &expected)).next_step(next_step));
-        }
-        return None;
+        let text = format!(
+            "The scene's values are about {} times those of the model's references: the result will be meaningless.",
+            rounded(ratio)
+        );
+        return Some(Notice::warning(text).details(listed(&medians, &expected)).next_step(next_step));
     }
     let distance = first_layer_distance(&model.state, &normalised)?;
-    (distance > SCALE_LIMIT).then(|| {
+    (distance > FAR).then(|| {
         let text = format!(
             "The scene's values are not on the scale the model was trained on: its first layer is {} standard deviations away.",
             rounded(distance)
         );
         Notice::warning(text).next_step(next_step)
     })
-}
-
-fn normalised(record: &ModelRecord, band: usize, value: f64) -> f64 {
-    match &record.normalisation {
-        Normalisation::None => value,
-        Normalisation::ScaleOffset { scale, offset } => value * f64::from(scale[band]) + f64::from(offset[band]),
-    }
 }
 
 /// How far the first convolution's output for the median pixel lies from the running mean of
@@ -163,8 +150,7 @@ fn wavelength_notice(record: &ModelRecord, chosen: &[&BandInfo]) -> Option<Notic
         model.wavelength_nm,
         scene.wavelength_nm,
     ) {
-        // Red of two sensors lies within 30 nm; short-wave infrared bands are ten times wider.
-        (Some(model), Some(scene)) => (model - scene).abs() > (0.05 * model).max(30.0),
+        (Some(model), Some(scene)) => !same_wavelength(model, scene),
         _ => false,
     };
     let pairs: Vec<_> = record.bands.iter().zip(chosen).filter(far).collect();

@@ -16,7 +16,7 @@ use crate::error::MlError;
 use crate::model::LoadedModel;
 use crate::net::Net;
 use crate::outputs::class_map;
-use crate::predict::{PredictReport, PredictedWindow};
+use crate::predict::PredictReport;
 use crate::windows::{Pace, Window, pipeline, read_window};
 
 const WINDOW_PX: usize = 256;
@@ -29,7 +29,6 @@ pub(crate) fn predict(
     model: &LoadedModel,
     source: &mut dyn RasterSource,
     sink: &mut dyn RasterSink,
-    mut on_window: Option<&mut dyn FnMut(PredictedWindow<'_>)>,
     bands: &[usize],
     monitor: &dyn Monitor,
 ) -> Result<PredictReport, MlError> {
@@ -45,7 +44,6 @@ pub(crate) fn predict(
     let mut report = PredictReport::empty(record);
     let mut pace = Pace::new(monitor, windows.len());
     let mut strip = Strip::new(width, WINDOW_PX.min(height));
-    let n_strips = rows.len();
     pipeline(
         engine.n_workers(),
         &windows,
@@ -65,15 +63,6 @@ pub(crate) fn predict(
                 let finished = strip.take_rows(next - row);
                 sink.write(0, row, &finished)?;
                 report.add(&finished);
-                if let Some(on_window) = &mut on_window {
-                    let area = PixelRect::new(0, row, width, next - row);
-                    on_window(PredictedWindow {
-                        index: window.index / cols.len(),
-                        of: n_strips,
-                        area,
-                        class: &finished,
-                    });
-                }
             }
             pace.step();
             Ok(())

@@ -3,7 +3,6 @@
 //! Burn's own default would take a software adapter, or panic where there is none; here a
 //! missing or software GPU means Burn's CPU backend `flex`.
 
-use std::fmt::Write as _;
 use std::sync::OnceLock;
 
 use burn::tensor::{Device, DeviceKind};
@@ -23,8 +22,6 @@ pub struct AdapterInfo {
     pub backend: String,
     /// `discrete`, `integrated`, `virtual`, `software` or `other`.
     pub kind: &'static str,
-    /// wgpu does not tell; kept for the day it does.
-    pub memory_bytes: Option<u64>,
     pub software: bool,
     /// Position among the backend's adapters of the same kind: Burn's way to name one.
     #[serde(skip)]
@@ -53,27 +50,27 @@ impl Engine {
         // Listing adapters starts the graphics drivers: not for those who do without.
         match choice {
             DeviceChoice::Cpu => Ok(Self::cpu()),
-            DeviceChoice::Auto => Ok(Self::auto(adapters())),
+            DeviceChoice::Auto => Ok(Self::auto(adapters(), opened)),
             DeviceChoice::Gpu(None) => match best(adapters()) {
-                Some(adapter) => Self::gpu(adapter),
+                Some(adapter) => Self::gpu(adapter, opened),
                 None => Err(MlError::Device("no graphics adapter was found; choose cpu".to_owned())),
             },
             DeviceChoice::Gpu(Some(index)) => match adapters().get(index) {
-                Some(adapter) => Self::gpu(adapter),
+                Some(adapter) => Self::gpu(adapter, opened),
                 None => Err(MlError::Device(out_of_range(index, adapters()))),
             },
         }
     }
 
     /// The best hardware adapter, else the CPU with the reason as a remark.
-    fn auto(adapters: &[AdapterInfo]) -> Self {
+    fn auto(adapters: &[AdapterInfo], open: impl FnOnce(&AdapterInfo) -> Result<Device, String>) -> Self {
         let Some(adapter) = best(adapters).filter(|adapter| !adapter.software) else {
             return Self::cpu().remark(match adapters.first() {
                 Some(adapter) => format!("{} is a software adapter; the CPU backend is faster", adapter.name),
                 None => "no graphics adapter was found".to_owned(),
             });
         };
-        Self::gpu(adapter).unwrap_or_else(|error| Self::cpu().remark(format!("{error}; the CPU is used")))
+        Self::gpu(adapter, open).unwrap_or_else(|error| Self::cpu().remark(format!("{error}; the CPU is used")))
     }
 
     pub fn cpu() -> Self {
@@ -81,7 +78,7 @@ impl Engine {
         Self { device: Device::flex(), description, remarks: Vec::new(), cpu: true }
     }
 
-    /// Name, backend and memory where known: `CPU (flex, 2 threads)`, `NVIDIA H200 (Vulkan)`.
+    /// Name and backend: `CPU (flex, 2 threads)`, `NVIDIA H200 (Vulkan)`.
     pub fn describe(&self) -> &str {
         &self.description
     }
@@ -89,10 +86,6 @@ impl Engine {
     /// Why this device, where that is not obvious.
     pub fn remarks(&self) -> &[String] {
         &self.remarks
-    }
-
-    pub fn is_cpu(&self) -> bool {
-        self.cpu
     }
 
     pub(crate) fn device(&self) -> &Device {
@@ -109,38 +102,14 @@ impl Engine {
         Net::for_inference(&model.record.network, &model.state, &self.device)
     }
 
-    fn gpu(adapter: &AdapterInfo) -> Result<Self, MlError> {
+    /// `open` brings the adapter to compute. A device that was lost stays lost for the process,
+    /// and panics when it is used.
+    fn gpu(adapter: &AdapterInfo, open: impl FnOnce(&AdapterInfo) -> Result<Device, String>) -> Result<Self, MlError> {
         let refused = |reason: String| MlError::Device(format!("{} refuses to compute ({reason})", adapter.name));
-        let kind = match adapter.kind {
-            "discrete" => DeviceKind::DiscreteGpu(adapter.nth_of_kind),
-            "integrated" => DeviceKind::IntegratedGpu(adapter.nth_of_kind),
-            "virtual" => DeviceKind::VirtualGpu(adapter.nth_of_kind),
-            "software" => DeviceKind::Cpu,
-            _ => return Err(refused("its kind is unknown".to_owned())),
-        };
-        let api = match adapter.backend.as_str() {
-            "Vulkan" => burn::tensor::wgpu::WgpuBackend::Vulkan,
-            "Metal" => burn::tensor::wgpu::WgpuBackend::Metal,
-            "Dx12" => burn::tensor::wgpu::WgpuBackend::Dx12,
-            other => return Err(refused(format!("{other} is not supported"))),
-        };
-        let key = (adapter.backend.clone(), adapter.index);
-        let device = shared_device(key, || {
-            Device::wgpu_options()
-                .device_kind(kind)
-                .graphics_api(api)
-                .init()
-                .map_err(|error| refused(error.to_string()))
-        })?;
-        // A device that was lost stays lost for the process, and panics when it is used.
-        let probe = || burn::tensor::Tensor::<1>::zeros([1], &device).into_data();
-        std::panic::catch_unwind(std::panic::AssertUnwindSafe(probe))
-            .map_err(|_panic| refused("it was lost; start the program again to use it".to_owned()))?;
-        let mut description = format!("{} ({}", adapter.name, adapter.backend);
-        if let Some(bytes) = adapter.memory_bytes {
-            let _ = write!(description, ", {} GiB", bytes >> 30);
-        }
-        description.push(')');
+        let device = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| open(adapter)))
+            .map_err(|_panic| refused("it was lost; start the program again to use it".to_owned()))?
+            .map_err(refused)?;
+        let description = format!("{} ({})", adapter.name, adapter.backend);
         let engine = Self { device, description, remarks: Vec::new(), cpu: false };
         Ok(if adapter.software {
             engine.remark(format!("{} is a software adapter; `--device cpu` is faster", adapter.name))
@@ -162,8 +131,29 @@ fn n_threads() -> usize {
     rayon::current_num_threads()
 }
 
+/// Burn's device of an adapter, after it has computed something.
+fn opened(adapter: &AdapterInfo) -> Result<Device, String> {
+    let kind = match adapter.kind {
+        "discrete" => DeviceKind::DiscreteGpu(adapter.nth_of_kind),
+        "integrated" => DeviceKind::IntegratedGpu(adapter.nth_of_kind),
+        "virtual" => DeviceKind::VirtualGpu(adapter.nth_of_kind),
+        "software" => DeviceKind::Cpu,
+        _ => return Err("its kind is unknown".to_owned()),
+    };
+    let api = match adapter.backend.as_str() {
+        "Vulkan" => burn::tensor::wgpu::WgpuBackend::Vulkan,
+        "Metal" => burn::tensor::wgpu::WgpuBackend::Metal,
+        "Dx12" => burn::tensor::wgpu::WgpuBackend::Dx12,
+        other => return Err(format!("{other} is not supported")),
+    };
+    let init = || Device::wgpu_options().device_kind(kind).graphics_api(api).init().map_err(|error| error.to_string());
+    let device = shared_device((adapter.backend.clone(), adapter.index), init)?;
+    drop(burn::tensor::Tensor::<1>::zeros([1], &device).into_data());
+    Ok(device)
+}
+
 /// Burn's runtime of an adapter can be initialised once in a process.
-fn shared_device(key: (String, usize), init: impl FnOnce() -> Result<Device, MlError>) -> Result<Device, MlError> {
+fn shared_device(key: (String, usize), init: impl FnOnce() -> Result<Device, String>) -> Result<Device, String> {
     static DEVICES: std::sync::Mutex<Vec<((String, usize), Device)>> = std::sync::Mutex::new(Vec::new());
     let mut devices = DEVICES.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
     if let Some((_, device)) = devices.iter().find(|(known, _)| *known == key) {
@@ -218,7 +208,6 @@ fn enumerate() -> Vec<AdapterInfo> {
                 name: info.name,
                 backend: format!("{:?}", info.backend),
                 kind,
-                memory_bytes: None,
                 software: kind == "software",
                 nth_of_kind: counts[slot],
             });
@@ -245,7 +234,7 @@ mod tests {
     fn adapter(index: usize, kind: &'static str) -> AdapterInfo {
         let name = format!("{kind} {index}");
         let backend = "Vulkan".to_owned();
-        AdapterInfo { index, name, backend, kind, memory_bytes: None, software: kind == "software", nth_of_kind: 0 }
+        AdapterInfo { index, name, backend, kind, software: kind == "software", nth_of_kind: 0 }
     }
 
     #[test]
@@ -266,11 +255,36 @@ mod tests {
     }
 
     #[test]
+    fn a_lost_or_unwilling_gpu_means_the_cpu_with_the_reason() {
+        let adapters = [adapter(0, "discrete")];
+
+        let lost = Engine::auto(&adapters, |_| panic!("device is lost"));
+        let unwilling = Engine::auto(&adapters, |_| Err("out of memory".to_owned()));
+        let willing = Engine::auto(&adapters, |_| Ok(Device::flex()));
+
+        assert!(lost.cpu && unwilling.cpu && !willing.cpu);
+        assert_eq!(
+            lost.remarks(),
+            [
+                "failed to use the device: discrete 0 refuses to compute (it was lost; start the program again to use it); \
+              the CPU is used"
+            ]
+        );
+        assert_eq!(
+            unwilling.remarks(),
+            ["failed to use the device: discrete 0 refuses to compute (out of memory); the CPU is used"]
+        );
+        assert_eq!((willing.describe(), willing.remarks()), ("discrete 0 (Vulkan)", [].as_slice()));
+        let chosen = Engine::gpu(&adapters[0], |_| panic!("device is lost"));
+        assert!(chosen.is_err(), "a GPU that was asked for by name is not replaced in silence");
+    }
+
+    #[test]
     fn auto_never_takes_a_software_adapter() {
         let engine = Engine::new(DeviceChoice::Auto).expect("there is always the CPU");
 
         let hardware = adapters().iter().any(|adapter| !adapter.software);
-        assert!(engine.is_cpu() || hardware, "{}", engine.describe());
+        assert!(engine.cpu || hardware, "{}", engine.describe());
         assert_eq!(Engine::cpu().describe(), format!("CPU (flex, {} threads)", n_threads()));
     }
 }

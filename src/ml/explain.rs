@@ -2,9 +2,13 @@
 //!
 //! Grad-CAM (Selvaraju et al., "Grad-CAM: Visual Explanations from Deep Networks via
 //! Gradient-based Localization", ICCV 2017, eq. 1 and 2) with the target "sum of logit t over
-//! all pixels", as `Model.grad_cam` in `Structure.py` of Lecheng-Wang/SSMGNet. Weights, minimum
-//! and maximum are taken over the whole area before anything is scaled, so no value depends on
-//! the windows.
+//! all pixels", as `Model.grad_cam` in `Structure.py` of Lecheng-Wang/SSMGNet, or "logit t of
+//! one pixel". Weights, minimum and maximum are taken over the whole area before anything is
+//! scaled, so no value depends on the windows.
+//!
+//! SSMGNet's classifier is a 1×1 convolution right behind the explained feature: the gradient of
+//! a pixel's logit is the classifier's row at that pixel and 0 elsewhere. Its Grad-CAM therefore
+//! depends on the class alone, and a pixel's is that of the class it was given.
 
 use nunatak_domain::grid::PixelRect;
 use nunatak_domain::raster::{Raster, RasterSink, RasterSource};
@@ -33,6 +37,10 @@ pub struct ExplainSinks<'a> {
 pub struct ExplainOptions {
     /// Index of the logit that Grad-CAM explains.
     pub class: usize,
+    /// Column and row of the one pixel of the scene whose logit is the target; `None` is the sum
+    /// over all. Its weights are sums and not means of the gradient: the factor would cancel in
+    /// the scaling but for its 1e-8, which a mean over a large scene falls below.
+    pub pixel: Option<[usize; 2]>,
     /// The part of the scene that is explained and written; `None` is all of it. Sinks cover
     /// the same part: its first pixel is their (0, 0).
     pub area: Option<PixelRect>,
@@ -44,7 +52,7 @@ pub struct ExplainOptions {
 
 impl Default for ExplainOptions {
     fn default() -> Self {
-        Self { class: 1, area: None, bands: None, tile_px: 256 }
+        Self { class: 1, pixel: None, area: None, bands: None, tile_px: 256 }
     }
 }
 
@@ -107,6 +115,11 @@ fn explain_keeping(
             scene.0, scene.1
         )));
     }
+    if let Some([col, row]) = options.pixel
+        && area.intersection(&PixelRect::new(col, row, 1, 1)).is_none()
+    {
+        return Err(MlError::Request(format!("the pixel to explain lies outside: column {col}, row {row}")));
+    }
     let windows = windows_of(area, scene, options.tile_px, record.network.receptive_radius());
     let net = engine.network(model)?;
     let keep = area.area() <= kept_px;
@@ -115,14 +128,44 @@ fn explain_keeping(
         Some(_) if keep => 2,
         Some(_) => 3,
     };
-    let walk =
-        Walk { engine, net: &net, model, area, windows: &windows, bands: &bands, monitor, class: options.class, keep };
+    let (class, pixel) = (options.class, options.pixel);
+    let walk = Walk { engine, net: &net, model, area, windows: &windows, bands: &bands, monitor, class, pixel, keep };
     let mut pace = Pace::new(monitor, n_passes * windows.len());
     let mut report = walk.first_pass(source, &mut sinks, &mut pace)?;
     if let Some(sink) = sinks.gradcam {
         report.cam_range = walk.gradcam(source, sink, &report.weights, &mut pace)?;
     }
     Ok(report)
+}
+
+/// Index of the class that the model gives a pixel of the scene; `None` where it gives none.
+///
+/// # Errors
+/// Too few bands, a pixel outside of the scene, reading.
+pub fn class_at(
+    engine: &Engine,
+    model: &LoadedModel,
+    source: &mut dyn RasterSource,
+    bands: Option<&[usize]>,
+    [col, row]: [usize; 2],
+) -> Result<Option<usize>, MlError> {
+    let record = &model.record;
+    let info = source.info();
+    let (width, height) = (info.width, info.height);
+    if col >= width || row >= height {
+        let text = format!("the pixel to explain lies outside of the scene of {width} x {height}");
+        return Err(MlError::Request(text));
+    }
+    let bands = bands_for(record, info, bands).map_err(MlError::Request)?;
+    let radius = record.network.receptive_radius();
+    let window = windows_of(PixelRect::new(col, row, 1, 1), (width, height), 1, radius)[0];
+    let input = read_window(source, window, &bands, record)?;
+    if input.nothing_to_do() {
+        return Ok(None);
+    }
+    let output = engine.network(model)?.forward(input.tensor(engine.device()));
+    let id = class_map(&input.core_of(output.logits), record).data[0];
+    Ok(record.classes.classes.iter().position(|class| f64::from(class.id.0) == f64::from(id)))
 }
 
 struct Walk<'a> {
@@ -134,6 +177,7 @@ struct Walk<'a> {
     bands: &'a [usize],
     monitor: &'a dyn Monitor,
     class: usize,
+    pixel: Option<[usize; 2]>,
     /// Grad-CAM before scaling stays in memory.
     keep: bool,
 }
@@ -145,7 +189,7 @@ struct Explained {
     gradient: Option<GradientSum>,
 }
 
-/// Gradients summed over valid pixels: float64 keeps the sum independent of the windows.
+/// Gradients summed over valid pixels, counted where a mean is wanted: float64 keeps the sum independent of the windows.
 struct GradientSum {
     channels: Vec<f64>,
     n_px: u64,
@@ -225,12 +269,22 @@ impl Walk<'_> {
         };
         let gradient = tapped.map(|feature| {
             let [_, _, height, width] = output.logits.dims();
-            let target = output.logits.clone().slice([0..1, self.class..self.class + 1, 0..height, 0..width]).sum();
+            let read = input.window.read;
+            let (rows, cols) = match self.pixel {
+                None => (0..height, 0..width),
+                Some([col, row]) => match (row.checked_sub(read.row), col.checked_sub(read.col)) {
+                    (Some(row), Some(col)) if row < height && col < width => (row..row + 1, col..col + 1),
+                    // Beyond the receptive field: no gradient reaches this window.
+                    _ => return GradientSum { channels: Vec::new(), n_px: 0 },
+                },
+            };
+            let target = output.logits.clone().slice([0..1, self.class..self.class + 1, rows, cols]).sum();
             let mut gradients = target.backward();
             // A feature that the target does not depend on has no gradient.
             let gradient =
                 feature.grad_remove(&mut gradients).unwrap_or_else(|| feature.without_autodiff().zeros_like());
-            GradientSum::of(&input.core_of(gradient))
+            let sum = GradientSum::of(&input.core_of(gradient));
+            if self.pixel.is_some() { GradientSum { n_px: 0, ..sum } } else { sum }
         });
         let logits = input.core_of(output.logits.without_autodiff());
         Ok(Explained { class: class_map(&logits, record), attention, gradient })
@@ -319,13 +373,15 @@ impl GradientSum {
     }
 
     fn add(&mut self, other: Self) {
-        self.channels.resize(other.channels.len(), 0.0);
+        self.channels.resize(self.channels.len().max(other.channels.len()), 0.0);
         self.channels.iter_mut().zip(&other.channels).for_each(|(sum, more)| *sum += more);
         self.n_px += other.n_px;
     }
 
     fn means(&self) -> Vec<f32> {
-        self.channels.iter().map(|sum| (sum / self.n_px as f64) as f32).collect()
+        // A single pixel's gradient is not divided.
+        let n = self.n_px.max(1) as f64;
+        self.channels.iter().map(|sum| (sum / n) as f32).collect()
     }
 }
 
@@ -420,6 +476,38 @@ mod tests {
         assert_eq!(bits(&part.class), bits(&whole.class.window(area)));
         let largest = part.gradcam.data.iter().copied().fold(0.0, f32::max);
         assert!(largest > 0.999, "{largest}");
+    }
+
+    /// The gradient of one pixel's logit with respect to the gated feature is the classifier's
+    /// row at that pixel (1×1 convolution), so the map is the class's own.
+    #[test]
+    fn a_pixels_weights_are_its_classs_row_whatever_the_windows() {
+        let mut source = MemorySource::named(3, 60, 50);
+        let whole = run(&mut source, &ExplainOptions { class: 2, ..ExplainOptions::default() });
+        let row = model().state.get("final.weight").expect("classifier").data[32..48].to_vec();
+
+        for (tile_px, pixel) in [(256, [20, 10]), (16, [0, 49]), (16, [17, 33])] {
+            let options = ExplainOptions { class: 2, pixel: Some(pixel), tile_px, ..ExplainOptions::default() };
+            let of_pixel = run(&mut source, &options);
+            assert_eq!(of_pixel.report.weights, row);
+            assert_eq!(bits(&of_pixel.gradcam), bits(&whole.gradcam));
+        }
+    }
+
+    #[test]
+    fn the_class_of_one_pixel_is_that_of_the_map() {
+        let mut source = MemorySource::named(3, 40, 30);
+        source.raster.band_mut(1)[5] = f32::NAN;
+        let class = run(&mut source, &ExplainOptions::default()).class;
+        let model = model();
+        let mut at = |pixel| class_at(&Engine::cpu(), &model, &mut source, None, pixel);
+
+        for pixel in [[0, 0], [39, 29], [17, 3], [8, 20]] {
+            let found = at(pixel).expect("a class").expect("a value");
+            assert_eq!(found as f32, class.get(0, pixel[0], pixel[1]), "{pixel:?}");
+        }
+        assert_eq!(at([5, 0]).expect("no class"), None);
+        assert!(at([40, 0]).expect_err("outside").to_string().contains("outside of the scene of 40 x 30"));
     }
 
     #[test]

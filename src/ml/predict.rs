@@ -44,7 +44,7 @@ impl<'a> PredictSinks<'a> {
     }
 }
 
-pub struct PredictOptions<'a> {
+pub struct PredictOptions {
     /// Side of a window without its halo, > 0; it changes speed and memory and no result.
     pub tile_px: usize,
     /// Scene band for each band of the model; `None` takes them in order.
@@ -52,25 +52,12 @@ pub struct PredictOptions<'a> {
     pub mode: PredictMode,
     /// Windows that an earlier run has finished, by index (`Exact` only).
     pub done: BTreeSet<usize>,
-    /// Called after a window has been written.
-    pub on_window: Option<&'a mut dyn FnMut(PredictedWindow<'_>)>,
 }
 
-impl Default for PredictOptions<'_> {
+impl Default for PredictOptions {
     fn default() -> Self {
-        Self { tile_px: 256, bands: None, mode: PredictMode::Exact, done: BTreeSet::new(), on_window: None }
+        Self { tile_px: 256, bands: None, mode: PredictMode::Exact, done: BTreeSet::new() }
     }
-}
-
-/// A window that has been written.
-#[derive(Clone, Copy, Debug)]
-pub struct PredictedWindow<'a> {
-    /// Among all windows of the scene for this `tile_px`, row by row.
-    pub index: usize,
-    pub of: usize,
-    pub area: PixelRect,
-    /// Class ids, NaN where there is no result.
-    pub class: &'a Raster,
 }
 
 /// What was found in the windows of this run.
@@ -87,14 +74,13 @@ pub struct PredictReport {
 /// Predicts a whole scene.
 ///
 /// # Errors
-/// Too few bands, reading, writing, cancelled. What was written until then is of use only
-/// together with `on_window`'s list.
+/// Too few bands, reading, writing, cancelled. What was written until then is whole windows.
 pub fn predict(
     engine: &Engine,
     model: &LoadedModel,
     source: &mut dyn RasterSource,
     sinks: PredictSinks<'_>,
-    options: PredictOptions<'_>,
+    options: PredictOptions,
     monitor: &dyn Monitor,
 ) -> Result<PredictReport, MlError> {
     let bands = bands_for(&model.record, source.info(), options.bands.as_deref()).map_err(MlError::Request)?;
@@ -105,7 +91,7 @@ pub fn predict(
             if !sinks.class_only() {
                 return Err(MlError::Request("compat mode averages class ids and has no probabilities".to_owned()));
             }
-            compat::predict(engine, &net, model, source, sinks.class, options.on_window, &bands, monitor)
+            compat::predict(engine, &net, model, source, sinks.class, &bands, monitor)
         }
     }
 }
@@ -117,7 +103,7 @@ fn exact(
     model: &LoadedModel,
     source: &mut dyn RasterSource,
     mut sinks: PredictSinks<'_>,
-    mut options: PredictOptions<'_>,
+    options: PredictOptions,
     bands: &[usize],
     monitor: &dyn Monitor,
 ) -> Result<PredictReport, MlError> {
@@ -151,14 +137,6 @@ fn exact(
             write_to(&mut sinks.entropy, col, row, result.entropy.as_ref())?;
             write_to(&mut sinks.logits, col, row, result.logits.as_ref())?;
             report.add(&result.class);
-            if let Some(on_window) = &mut options.on_window {
-                on_window(PredictedWindow {
-                    index: window.index,
-                    of: all.len(),
-                    area: window.core,
-                    class: &result.class,
-                });
-            }
             pace.step();
             Ok(())
         },
@@ -345,20 +323,15 @@ mod tests {
         let whole = run(&mut source, &model, 32).0;
         let mut class = MemorySink::new(1, 70, 50);
         let mut part = |done: BTreeSet<usize>, class: &mut MemorySink| {
-            let mut finished = BTreeSet::new();
-            let mut on_window = |window: PredictedWindow<'_>| {
-                finished.insert(window.index);
-            };
             let sinks = PredictSinks::new(class);
-            let options =
-                PredictOptions { tile_px: 32, done, on_window: Some(&mut on_window), ..PredictOptions::default() };
-            let report = predict(&Engine::cpu(), &model, &mut source, sinks, options, &Silent).expect("predicts");
-            (finished, report)
+            let options = PredictOptions { tile_px: 32, done, ..PredictOptions::default() };
+            predict(&Engine::cpu(), &model, &mut source, sinks, options, &Silent).expect("predicts")
         };
 
-        let (finished, report) = part(BTreeSet::from([0, 3]), &mut class);
-        assert_eq!((finished, report.n_skipped, report.n_windows), (BTreeSet::from([1, 2, 4, 5]), 2, 4));
-        let (_, report) = part(BTreeSet::from([1, 2, 4, 5]), &mut class);
+        let report = part(BTreeSet::from([0, 3]), &mut class);
+        assert_eq!((report.n_skipped, report.n_windows), (2, 4));
+        assert!(class.0.data[0].is_nan() && !class.0.data[40].is_nan(), "window 0 was left, 1 written");
+        let report = part(BTreeSet::from([1, 2, 4, 5]), &mut class);
 
         assert_eq!((report.n_windows, bits(&class.0)), (2, bits(&whole)));
     }

@@ -10,7 +10,7 @@ use nunatak_domain::notice::Notice;
 use nunatak_domain::raster::{RasterSink, RasterSource};
 use nunatak_domain::recipe::Recipe;
 use nunatak_domain::scene::SceneInfo;
-use nunatak_io::{GdalSource, GeoTiffConfig, GeoTiffSink};
+use nunatak_io::{GdalSource, GeoTiffConfig, GeoTiffSink, PreparedGeoTiff};
 use nunatak_jobs::{JobError, Monitor};
 use nunatak_ml::explain::{ExplainOptions, ExplainReport, ExplainSinks};
 use nunatak_ml::{Engine, LoadedModel};
@@ -28,24 +28,37 @@ pub(crate) fn run(
 ) -> Result<Done, JobError> {
     let start = Instant::now();
     let (model, mut source) = open_both(&config.model, &config.raster, config.bands.as_deref(), monitor)?;
-    let class = target_class(&model, config.class)?;
-    let label = class_label(&model, class);
     let engine = compute.engine(device)?;
+    let class = explained_class(engine, &model, &mut source, config)?;
+    let label = class_label(&model, class);
     let mut recipe = recipe(command, &[("model", &config.model), ("raster", &config.raster)], monitor)?;
     recipe.facts.insert("device".to_owned(), engine.describe().into());
     recipe.facts.insert("gradcam_class".to_owned(), label.clone().into());
+    if let Some(area) = config.window {
+        part_of(source.info(), area)?;
+    }
+    let fresh = !config.out_dir.exists();
     let made = std::fs::create_dir_all(&config.out_dir);
     made.map_err(|error| Notice::error(format!("failed to make folder: {error}: {}", config.out_dir.display())))?;
 
     let files = Files {
         class: Some(config.out_dir.join("class.tif")),
-        attention: config.out_dir.join("attention.tif"),
+        attention: Some(config.out_dir.join("attention.tif")),
         gradcam: config.out_dir.join("gradcam.tif"),
         overwrite: config.overwrite,
     };
-    let options =
-        ExplainOptions { class, area: config.window, bands: config.bands.clone(), ..ExplainOptions::default() };
+    let options = ExplainOptions {
+        class,
+        pixel: config.pixel,
+        area: config.window,
+        bands: config.bands.clone(),
+        tile_px: model.record.tile.side_px(),
+    };
     let result = explain_files(engine, &model, &mut source, &files, &options, &recipe, monitor);
+    if result.is_err() && fresh {
+        // Only an empty one can be removed so.
+        let _ = std::fs::remove_dir(&config.out_dir);
+    }
     let (outputs, report) = unless_cancelled(monitor, result)?;
     let facts = Facts::default()
         .with("device", engine.describe())
@@ -55,6 +68,29 @@ pub(crate) fn run(
         .with("tiles", report.prediction.n_windows)
         .with("seconds", seconds(start));
     Ok(facts.report(outputs))
+}
+
+/// The class that is asked for, else the one that the model gives the pixel, else the default.
+///
+/// # Errors
+/// The model has no such class, or the pixel has none.
+pub(super) fn explained_class(
+    engine: &Engine,
+    model: &LoadedModel,
+    source: &mut GdalSource,
+    config: &ExplainConfig,
+) -> Result<usize, JobError> {
+    match (config.class, config.pixel) {
+        (None, Some(pixel)) => {
+            let found = nunatak_ml::explain::class_at(engine, model, source, config.bands.as_deref(), pixel);
+            found.map_err(ml_error)?.ok_or_else(|| {
+                Notice::error("the pixel to explain has no class: its bands have no values there")
+                    .next_step("Choose another pixel, or name a class")
+                    .into()
+            })
+        }
+        (class, _) => target_class(model, class),
+    }
 }
 
 /// Index of the logit of the class with this value in the class map. Where nobody chose, the
@@ -83,7 +119,7 @@ pub(super) fn class_label(model: &LoadedModel, index: usize) -> String {
 /// Where the results go.
 pub(super) struct Files {
     pub(super) class: Option<PathBuf>,
-    pub(super) attention: PathBuf,
+    pub(super) attention: Option<PathBuf>,
     pub(super) gradcam: PathBuf,
     pub(super) overwrite: bool,
 }
@@ -114,21 +150,23 @@ pub(super) fn explain_files(
         layout.and_then(|layout| GeoTiffSink::create(layout.overwrite(files.overwrite))).map_err(io_error)
     };
     let mut class = files.class.as_ref().map(class_map).transpose()?;
-    let mut attention = layer(&files.attention, "attention")?;
+    let mut attention = files.attention.as_ref().map(|path| layer(path, "attention")).transpose()?;
     let target = class_label(model, options.class);
     let mut gradcam = layer(&files.gradcam, &format!("Grad-CAM of class {target}"))?;
     let sinks = ExplainSinks {
         class: class.as_mut().map(|sink| sink as &mut dyn RasterSink),
-        attention: Some(&mut attention),
+        attention: attention.as_mut().map(|sink| sink as &mut dyn RasterSink),
         gradcam: Some(&mut gradcam),
     };
     let computing = Part::computing(monitor);
     let report = nunatak_ml::explain::explain(engine, model, source, sinks, options, &computing).map_err(ml_error)?;
     let finishing = Part::finishing(monitor);
-    let mut outputs = Vec::new();
-    for sink in class.into_iter().chain([attention, gradcam]) {
-        outputs.extend(sink.finish(&finishing).map_err(io_error)?);
+    let mut prepared = Vec::new();
+    for sink in [class, attention, Some(gradcam)].into_iter().flatten() {
+        prepared.push(sink.prepare(&finishing).map_err(io_error)?);
     }
+    monitor.check()?;
+    let outputs = PreparedGeoTiff::commit_all(prepared).map_err(io_error)?;
     Ok((outputs, report))
 }
 

@@ -3,6 +3,7 @@
 use std::time::Instant;
 
 use nunatak_domain::job::{ConvertConfig, PolygonizeConfig};
+use nunatak_io::{AreaKind, ClassPolygons};
 use nunatak_jobs::{JobError, Monitor};
 use serde_json::json;
 
@@ -19,11 +20,20 @@ pub(crate) fn polygonize(
     let scheme = nunatak_io::class_scheme(&nunatak_io::describe(&config.raster).map_err(io_error)?);
     let result = nunatak_io::polygonize(config, &scheme, monitor, &recipe).map_err(io_error);
     let report = unless_cancelled(monitor, result)?;
+    let unit = if report.area_kind == AreaKind::Pixels { "px" } else { "m2" };
+    let class = |class: &ClassPolygons| {
+        let mut row = json!({ "id": class.id, "label": class.label, "n_polygons": class.n_polygons });
+        row[format!("area_{unit}")] = json!(class.area);
+        row
+    };
     let facts = Facts::default()
         .with("polygons", report.n_polygons)
+        .with("merged", report.n_merged)
+        .with(&format!("merged_area_{unit}"), report.merged_area)
         .with("too_small", report.n_too_small)
+        .with(&format!("too_small_area_{unit}"), report.too_small_area)
         .with("area_kind", json!(report.area_kind))
-        .with("classes", json!(report.classes))
+        .with("classes", report.classes.iter().map(class).collect::<Vec<_>>())
         .with("seconds", seconds(start));
     Ok(facts.report(report.outputs))
 }

@@ -1,7 +1,9 @@
 //! Jobs that read: what is in a file, and what are the statistics of its bands.
 
 use std::path::Path;
+use std::sync::{Mutex, PoisonError};
 
+use nunatak_domain::geo::Crs;
 use nunatak_domain::grid::PixelRect;
 use nunatak_domain::notice::Notice;
 use nunatak_domain::raster::RasterSource;
@@ -9,12 +11,18 @@ use nunatak_domain::scene::{BandStatistics, SceneInfo};
 use nunatak_io::{GdalSource, Sampling};
 use nunatak_jobs::{JobError, Monitor};
 
-use super::{Done, io_error, ml_error};
+use super::extent::lon_lat_extent;
+use super::{Done, Facts, io_error, ml_error};
 use crate::event::JobReport;
+use crate::placement::Prepared;
 use crate::session::OpenModel;
 
-pub(crate) fn scene(path: &Path, monitor: &dyn Monitor) -> Result<Done, JobError> {
-    Ok(Done::Scene(Box::new(described(path, monitor)?)))
+/// `map` is the CRS of the map that the scene goes onto, once it is known.
+pub(crate) fn scene(path: &Path, map: &Mutex<Option<Crs>>, monitor: &dyn Monitor) -> Result<Done, JobError> {
+    let info = described(path, monitor)?;
+    let map = map.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    let prepared = Prepared::new(&info, map.as_ref());
+    Ok(Done::Scene(Box::new(info), Box::new(prepared)))
 }
 
 /// A scene with what a first style needs: statistics of the bands it will show.
@@ -48,7 +56,11 @@ pub(crate) fn info(path: &Path, statistics: bool, monitor: &dyn Monitor) -> Resu
             band.statistics = found;
         }
     }
-    Ok(Done::Report(JobReport { outputs: Vec::new(), facts: Vec::new(), info: Some(Box::new(info)) }))
+    let facts = match lon_lat_extent(&info) {
+        Some(extent) => Facts::default().with("lon_lat", extent.to_vec()),
+        None => Facts::default(),
+    };
+    Ok(Done::Report(JobReport { outputs: Vec::new(), facts: facts.0, info: Some(Box::new(info)) }))
 }
 
 fn fill_statistics(info: &mut SceneInfo, bands: &[usize], monitor: &dyn Monitor) -> Result<(), JobError> {

@@ -12,7 +12,7 @@ use nunatak_domain::notice::{Level, Notice};
 use nunatak_domain::raster::{RasterSink, RasterSource};
 use nunatak_domain::recipe::Recipe;
 use nunatak_domain::scene::SceneInfo;
-use nunatak_io::{GdalSource, GeoTiffConfig, GeoTiffSink};
+use nunatak_io::{GdalSource, GeoTiffConfig, GeoTiffSink, PreparedGeoTiff};
 use nunatak_jobs::{JobError, Monitor};
 use nunatak_ml::predict::{PredictOptions, PredictReport, PredictSinks};
 use nunatak_ml::{Engine, LoadedModel};
@@ -60,6 +60,11 @@ pub(super) fn open_both(
     bands: Option<&[usize]>,
     monitor: &dyn Monitor,
 ) -> Result<(LoadedModel, GdalSource), JobError> {
+    if model_like(raster) && !model_like(model) {
+        let text = format!("the model comes first, then the raster, and {} is no model", model.display());
+        let next_step = format!("Swap them: {} {}", raster.display(), model.display());
+        return Err(Notice::error(text).next_step(next_step).into());
+    }
     monitor.progress(0.0, "reading the model");
     let model = nunatak_ml::load_network(model).map_err(ml_error)?;
     for remark in &model.remarks {
@@ -83,6 +88,12 @@ pub(super) fn open_both(
     Ok((model, source))
 }
 
+/// By its extension alone.
+fn model_like(path: &Path) -> bool {
+    let extension = path.extension().map(|extension| extension.to_string_lossy().to_ascii_lowercase());
+    matches!(extension.as_deref(), Some("pth" | "pt" | "safetensors"))
+}
+
 pub(super) fn predict_files(
     engine: &Engine,
     model: &LoadedModel,
@@ -93,20 +104,16 @@ pub(super) fn predict_files(
 ) -> Result<(Vec<std::path::PathBuf>, PredictReport), JobError> {
     let info = source.info().clone();
     let mut sinks = Sinks::create(&info, &model.record, config, &recipe)?;
-    let done = if config.resume { sinks.finished(&info, config.tile_px) } else { BTreeSet::new() };
-    let options = PredictOptions {
-        tile_px: config.tile_px,
-        bands: config.bands.clone(),
-        mode: config.mode,
-        done,
-        on_window: None,
-    };
+    let tile_px = config.tile_px.unwrap_or_else(|| model.record.tile.side_px());
+    let done = if config.resume { sinks.finished(&info, tile_px) } else { BTreeSet::new() };
+    let options = PredictOptions { tile_px, bands: config.bands.clone(), mode: config.mode, done };
     let computing = Part::computing(monitor);
     let report = nunatak_ml::predict::predict(engine, model, source, sinks.borrowed(), options, &computing);
     let mut report = report.map_err(ml_error)?;
     let outputs = sinks.finish(config.cog, &Part::finishing(monitor))?;
     if report.n_skipped > 0 {
-        recount(&config.out, &mut report, monitor)?;
+        let whole = counts_of(&config.out, &model.record, monitor)?;
+        (report.counts, report.n_nodata) = (whole.counts, whole.n_nodata);
     }
     Ok((outputs, report))
 }
@@ -170,23 +177,23 @@ impl Sinks {
     }
 
     fn finish(self, cog: bool, monitor: &dyn Monitor) -> Result<Vec<std::path::PathBuf>, JobError> {
-        // The class map comes last: where it is, the rest is.
-        let mut outputs = Vec::new();
+        // All of them appear, or none.
+        let class = if cog { self.class.prepare_cog(monitor) } else { self.class.prepare(monitor) };
+        let mut prepared = vec![class.map_err(io_error)?];
         for sink in [self.probabilities, self.margin, self.entropy].into_iter().flatten() {
-            outputs.extend(sink.finish(monitor).map_err(io_error)?);
+            prepared.push(sink.prepare(monitor).map_err(io_error)?);
         }
-        let class = if cog { self.class.finish_cog(monitor) } else { self.class.finish(monitor) };
-        outputs.splice(0..0, class.map_err(io_error)?);
-        Ok(outputs)
+        monitor.check()?;
+        PreparedGeoTiff::commit_all(prepared).map_err(io_error)
     }
 }
 
-/// A resumed run has seen only its own windows: count the finished file.
-fn recount(out: &Path, report: &mut PredictReport, monitor: &dyn Monitor) -> Result<(), JobError> {
+/// What a finished class map holds: a resumed run has seen only its own windows.
+pub(super) fn counts_of(out: &Path, record: &ModelRecord, monitor: &dyn Monitor) -> Result<PredictReport, JobError> {
     let mut source = nunatak_io::open(out).map_err(io_error)?;
     let (width, height) = (source.info().width, source.info().height);
-    report.counts.values_mut().for_each(|count| *count = 0);
-    report.n_nodata = 0;
+    let counts = record.classes.classes.iter().map(|class| (class.id.0, 0)).collect();
+    let mut report = PredictReport { counts, ..PredictReport::default() };
     for window in PixelRect::tiles(width, height, 1024) {
         monitor.check()?;
         let raster = source.read_window(window, &[0]).map_err(|error| Notice::error(error.to_string()))?;
@@ -198,7 +205,7 @@ fn recount(out: &Path, report: &mut PredictReport, monitor: &dyn Monitor) -> Res
             }
         }
     }
-    Ok(())
+    Ok(report)
 }
 
 /// Id, name, pixels and share of the pixels with a result, class by class.

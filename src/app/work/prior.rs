@@ -5,14 +5,17 @@ use std::collections::BTreeMap;
 use std::time::Instant;
 
 use nunatak_domain::class::ClassId;
+use nunatak_domain::colormap::ColormapName;
 use nunatak_domain::grid::PixelRect;
 use nunatak_domain::job::{PriorConfig, SimilarityMode};
+use nunatak_domain::layer::LayerRole;
 use nunatak_domain::model::Normalisation;
 use nunatak_domain::notice::Notice;
 use nunatak_domain::raster::{Raster, RasterError, RasterSink, RasterSource};
 use nunatak_domain::scene::SceneInfo;
 use nunatak_domain::spectra::{DistanceRange, Prior, PriorPixels, ReferenceSet};
-use nunatak_io::{GdalSource, GeoTiffConfig, GeoTiffSink};
+use nunatak_domain::style::{Stretch, StretchMethod, Style};
+use nunatak_io::{GdalSource, GeoTiffConfig, GeoTiffSink, PreparedGeoTiff};
 use nunatak_jobs::{JobError, Monitor};
 use rayon::prelude::*;
 use serde_json::{Value, json};
@@ -20,7 +23,9 @@ use serde_json::{Value, json};
 use super::open::sampled;
 use super::{Done, Facts, Part, io_error, recipe, seconds, unless_cancelled};
 use crate::command::Command;
+use crate::layers::NewLayer;
 use crate::references::normalised;
+use crate::work_dir::Fresh;
 
 /// Bytes of pixels in one strip; two are in memory at once.
 const STRIP_BYTES: usize = 64 << 20;
@@ -40,7 +45,7 @@ pub(crate) fn run(config: &PriorConfig, command: &Command, monitor: &dyn Monitor
     let references =
         Prior::new(&set).map_err(|error| Notice::error(format!("{error}: {}", config.references.display())))?;
     let mut source = nunatak_io::open(&config.raster).map_err(io_error)?;
-    let bands = bands_for(&references, source.info(), config.bands.as_deref(), monitor)?;
+    let bands = bands_for(&set, source.info(), config.bands.as_deref(), monitor)?;
     let chosen = SceneInfo {
         bands: bands.iter().map(|&band| source.info().bands[band].clone()).collect(),
         ..source.info().clone()
@@ -74,10 +79,12 @@ pub(crate) fn run(config: &PriorConfig, command: &Command, monitor: &dyn Monitor
     let result = walk.all(&mut source, &mut similarity, classes.as_mut());
     let tally = unless_cancelled(monitor, result)?;
     let finishing = Part::finishing(monitor);
-    let mut outputs = similarity.finish(&finishing).map_err(io_error)?;
+    let mut prepared = vec![similarity.prepare(&finishing).map_err(io_error)?];
     if let Some(sink) = classes {
-        outputs.extend(sink.finish(&finishing).map_err(io_error)?);
+        prepared.push(sink.prepare(&finishing).map_err(io_error)?);
     }
+    monitor.check()?;
+    let outputs = PreparedGeoTiff::commit_all(prepared).map_err(io_error)?;
     let facts = Facts::default()
         .with("thresholds", thresholds(&set, &prior))
         .with("labels", tally.labels(&set))
@@ -87,20 +94,68 @@ pub(crate) fn run(config: &PriorConfig, command: &Command, monitor: &dyn Monitor
     Ok(facts.report(outputs))
 }
 
+/// What the session knew when it was asked to show a prior that is too large to follow on the map.
+pub(crate) struct LayerRequest {
+    pub(crate) scene: SceneInfo,
+    pub(crate) set: ReferenceSet,
+    /// `None` takes the scene's own scale and offset.
+    pub(crate) normalisation: Option<Normalisation>,
+    /// The scene's band for each band of the references.
+    pub(crate) bands: Vec<usize>,
+    pub(crate) folder: Fresh,
+}
+
+/// The prior of an open scene as files of the session, and these as layers.
+pub(crate) fn layer(request: &LayerRequest, monitor: &dyn Monitor) -> Result<Done, JobError> {
+    let folder = request.folder.make().map_err(Notice::error)?;
+    let (references, out, classes) =
+        (folder.join("references.csv"), folder.join("similarity.tif"), folder.join("nearest.tif"));
+    nunatak_io::write_references(&references, &request.set, None, true).map_err(io_error)?;
+    let config = PriorConfig {
+        references,
+        raster: request.scene.path.clone(),
+        out: out.clone(),
+        classes: Some(classes.clone()),
+        mode: SimilarityMode::Default,
+        normalisation: request.normalisation.clone(),
+        bands: Some(request.bands.clone()),
+        overwrite: true,
+    };
+    let Done::Report(report) = run(&config, &Command::Prior(config.clone()), monitor)? else {
+        return Err(Notice::error("the prior gave no files").into());
+    };
+    let name = request.scene.name();
+    let method = StretchMethod::Manual;
+    let similarity = Style::Colormap { band: 0, stretch: Stretch::UNIT, method, colormap: ColormapName::Viridis };
+    let describe = |path: &std::path::Path| nunatak_io::describe(path).map_err(io_error);
+    let (nearest, similar) = (describe(&classes)?, describe(&out)?);
+    let shown = |what: &str, style, role, visible| {
+        let name = format!("{what} – {name}");
+        NewLayer { name, style, role, visible, opacity: 1.0 }
+    };
+    let style = Style::initial(&nearest);
+    let layers = vec![
+        (nearest, shown("Nearest reference", style, LayerRole::ClassMap, false)),
+        (similar, shown("Prior", similarity, LayerRole::Prior, true)),
+    ];
+    Ok(Done::Layers { report, layers })
+}
+
 /// The raster's band for each band of the references.
 fn bands_for(
-    prior: &Prior,
+    set: &ReferenceSet,
     info: &SceneInfo,
     bands: Option<&[usize]>,
     monitor: &dyn Monitor,
 ) -> Result<Vec<usize>, JobError> {
-    let (n, n_scene) = (prior.n_bands(), info.n_bands());
+    let (n, n_scene) = (set.n_bands(), info.n_bands());
     let refuse = |text: String| {
         let next_step = "Choose one band for each band of the references (--bands)";
         Err(Notice::error(text).next_step(next_step).into())
     };
     let path = info.path.display();
-    match bands {
+    let matched = set.bands_in(info);
+    match bands.or(matched.as_deref()) {
         Some(bands) if bands.len() != n => {
             refuse(format!("the references have {n} bands and {} were chosen", bands.len()))
         }
@@ -134,11 +189,8 @@ fn scale_notice(
     let median = |found: &Option<_>| {
         found.as_ref().map_or(f64::NAN, |found: &nunatak_domain::scene::BandStatistics| found.percentile(50.0))
     };
-    let scaled = |(index, stored): (usize, f64)| match scale {
-        Normalisation::ScaleOffset { scale, offset } => stored * f64::from(scale[index]) + f64::from(offset[index]),
-        Normalisation::None => stored,
-    };
-    let pixels: Vec<f64> = statistics.iter().map(median).enumerate().map(scaled).collect();
+    let pixels: Vec<f64> =
+        statistics.iter().map(median).enumerate().map(|(band, stored)| scale.value(band, stored)).collect();
     let Some(text) = set.scale_mismatch(&pixels) else { return Ok(None) };
     let middle = |mut values: Vec<f64>| {
         values.retain(|value| value.is_finite());
@@ -150,6 +202,9 @@ fn scale_notice(
     let notice = Notice::warning(format!("{text} ({details})")).details(details);
     Ok(Some(notice.next_step("Scale the raster or the references so that both hold the same unit")))
 }
+
+/// Classes and distances, or classes and similarities, of some pixels.
+type Fill = fn(&Prior, &[&[f32]], &mut [u16], &mut [f32]);
 
 /// What a job walks a raster with.
 struct Walk<'a> {
@@ -170,7 +225,7 @@ impl Walk<'_> {
         let n_passes = if compat { 2 } else { 1 };
         let mut range: Option<DistanceRange> = None;
         if compat {
-            self.strips(source, (0, n_passes), |_, pixels| {
+            self.strips(source, (0, n_passes), Prior::pixels_into, |_, pixels| {
                 let found = DistanceRange::of(&pixels);
                 range = match (range, found) {
                     (Some(a), Some(b)) => Some(a.union(b)),
@@ -179,24 +234,22 @@ impl Walk<'_> {
                 Ok(())
             })?;
         }
-        let prior = self.prior;
-        let value = |class: u16, distance: f32| match (compat, range) {
-            (false, _) => prior.similarity_default(class, distance),
-            (true, Some(range)) => range.similarity_compat(class, distance),
-            (true, None) if distance.is_nan() => f32::NAN,
-            (true, None) => 0.0,
-        };
+        // On a scene without a similar pixel nothing is scaled by the range.
+        let range = range.unwrap_or(DistanceRange { min: 0.0, max: 0.0 });
+        let fill = if compat { Prior::pixels_into } else { Prior::similarity_into };
         let mut tally = Tally::default();
-        self.strips(source, (n_passes - 1, n_passes), |strip, pixels| {
-            let PriorPixels { classes: ids, mut distance } = pixels;
-            distance.par_iter_mut().zip(&ids).for_each(|(d, &class)| *d = value(class, *d));
-            tally.add(&ids, &distance);
+        self.strips(source, (n_passes - 1, n_passes), fill, |strip, pixels| {
+            let PriorPixels { classes: ids, distance: mut values } = pixels;
+            if compat {
+                values.par_iter_mut().zip(&ids).for_each(|(d, &class)| *d = range.similarity_compat(class, *d));
+            }
+            tally.add(&ids, &values);
             if let Some(sink) = classes.as_deref_mut() {
                 let id = |(&class, &s): (&u16, &f32)| if s.is_nan() { f32::NAN } else { f32::from(class) };
-                let data = ids.iter().zip(&distance).map(id).collect();
+                let data = ids.iter().zip(&values).map(id).collect();
                 sink.write(0, strip.row, &Raster::new(1, strip.width, strip.height, data))?;
             }
-            similarity.write(0, strip.row, &Raster::new(1, strip.width, strip.height, distance))
+            similarity.write(0, strip.row, &Raster::new(1, strip.width, strip.height, values))
         })?;
         Ok(tally)
     }
@@ -206,6 +259,7 @@ impl Walk<'_> {
         &self,
         source: &mut GdalSource,
         (pass, n_passes): (usize, usize),
+        fill: Fill,
         mut each: impl FnMut(PixelRect, PriorPixels) -> Result<(), RasterError> + Send,
     ) -> Result<(), JobError> {
         let strips = strips_of(source.info(), self.bands.len());
@@ -222,7 +276,7 @@ impl Walk<'_> {
                 let bands = self.bands;
                 let reader = reading
                     .spawn_scoped(scope, move || next.map(|window| source.read_window(*window, bands)).transpose());
-                let written = each(strip, self.compute(&current));
+                let written = each(strip, self.compute(&current, fill));
                 let read = match reader {
                     Ok(handle) => handle.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)),
                     Err(error) => Err(RasterError(format!("failed to start a thread: {error}"))),
@@ -238,7 +292,7 @@ impl Walk<'_> {
     }
 
     /// All processors, each on a run of pixels.
-    fn compute(&self, raster: &Raster) -> PriorPixels {
+    fn compute(&self, raster: &Raster, fill: Fill) -> PriorPixels {
         let n = raster.n_px();
         let mut pixels = PriorPixels { classes: vec![0; n], distance: vec![f32::NAN; n] };
         pixels.classes.par_chunks_mut(CHUNK_PX).zip(pixels.distance.par_chunks_mut(CHUNK_PX)).enumerate().for_each(
@@ -246,7 +300,7 @@ impl Walk<'_> {
                 let start = index * CHUNK_PX;
                 let bands: Vec<&[f32]> =
                     (0..raster.bands).map(|band| &raster.band(band)[start..start + classes.len()]).collect();
-                self.prior.pixels_into(&bands, classes, distance);
+                fill(self.prior, &bands, classes, distance);
             },
         );
         pixels

@@ -7,9 +7,11 @@ use std::time::Instant;
 use nunatak_domain::colormap::ColormapName;
 use nunatak_domain::geo::{GeoBounds, GeoPos};
 use nunatak_domain::job::RenderConfig;
-use nunatak_domain::map::{MapFrame, MapView, Picture, TileKey};
+use nunatak_domain::layer::{Layer, LayerSource};
+use nunatak_domain::map::{MapFrame, MapView, Picture, Swipe, TileKey};
 use nunatak_domain::notice::Notice;
 use nunatak_domain::scene::SceneInfo;
+use nunatak_domain::spectra::ReferenceSet;
 use nunatak_domain::style::{Stretch, StretchMethod, Style};
 use nunatak_io::PicturePlace;
 use nunatak_jobs::{JobError, Monitor};
@@ -21,7 +23,7 @@ use crate::frame::Stage;
 use crate::layers::{Layers, NewLayer, check_style};
 use crate::placement::Atlas;
 use crate::reader::{Answer, Reader, TileRequest};
-use crate::references::References;
+use crate::references::{ReferenceScale, References};
 use crate::session::SharedPainter;
 use crate::tiles::TileStore;
 
@@ -58,6 +60,12 @@ pub(crate) fn check(config: &RenderConfig) -> Result<(), CommandError> {
     if !config.looks.is_empty() && config.looks.len() != config.rasters.len() {
         return refuse("give a look for each raster, or none");
     }
+    if config.looks.iter().any(|look| look.prior) && config.references.is_none() {
+        return refuse("a picture of a prior needs references");
+    }
+    if config.swipe.is_some_and(|swipe| swipe.raster >= config.rasters.len() || !(0.0..=1.0).contains(&swipe.at)) {
+        return refuse("a swipe names one of the rasters and a share of the width from 0 to 1");
+    }
     let opacities = config.looks.iter().map(|look| look.opacity).chain([config.overlay_opacity]);
     if !opacities.into_iter().all(|opacity| (0.0..=1.0).contains(&opacity)) {
         return refuse("opacity is a number from 0 to 1");
@@ -80,6 +88,7 @@ pub(crate) fn run(
     let start = Instant::now();
     let mut table = Table::open(config, monitor)?;
     let view = table.view(config)?;
+    table.unseen(&view).into_iter().for_each(|notice| monitor.warn(notice));
     let inputs: Vec<_> = config.rasters.iter().map(|path| ("raster", path)).collect();
     let mut recipe = recipe(command, &inputs, monitor)?;
     recipe.facts.insert("bbox".to_owned(), serde_json::json!(view.bounds()));
@@ -104,20 +113,30 @@ struct Table {
     atlas: Atlas,
     tiles: TileStore,
     reader: Reader,
-    /// None: a picture shows rasters only.
     references: References,
+    swipe: Option<Swipe>,
     notices: Vec<Notice>,
 }
 
 impl Table {
     fn open(config: &RenderConfig, monitor: &dyn Monitor) -> Result<Self, JobError> {
         let mut layers = Layers::default();
+        let mut swipe = None;
+        let references = config.references.clone().map_or_else(References::default, |given| {
+            let set = ReferenceSet { references: given.references, bands: Vec::new() };
+            References::new(set, given.normalisation.map_or(ReferenceScale::Physical, ReferenceScale::Fixed))
+        });
         for (index, path) in config.rasters.iter().enumerate() {
             monitor.progress(0.0, "reading statistics");
             let mut info = described(path, monitor)?;
             let mut layer = NewLayer::of(&info);
             if let Some(look) = config.looks.get(index) {
-                check_style(&look.style, &info).map_err(|error| JobError::Failed(Notice::error(error.to_string())))?;
+                if look.prior {
+                    references.prior().map_err(Notice::error)?;
+                } else {
+                    check_style(&look.style, &info)
+                        .map_err(|error| JobError::Failed(Notice::error(error.to_string())))?;
+                }
                 layer.style = look.style.clone();
                 layer.opacity = look.opacity;
             } else if index > 0 {
@@ -125,9 +144,15 @@ impl Table {
             } else if let Some(bands) = &config.bands {
                 layer.style = style_of(&mut info, bands, monitor)?;
             }
-            let (_, id) = layers.add_scene(info, layer);
+            let (scene, id) = layers.add_scene(info, layer);
             if let (Some(look), Ok(layer)) = (config.looks.get(index), layers.get_mut(id)) {
                 layer.blend = look.blend;
+                if look.prior {
+                    layer.source = LayerSource::Prior { scene };
+                }
+            }
+            if let Some(wanted) = config.swipe.filter(|swipe| swipe.raster == index) {
+                swipe = Some(Swipe { at: wanted.at, layer: id });
             }
         }
         let crs = config.crs.as_deref().map(nunatak_io::crs_from_user).transpose().map_err(io_error)?;
@@ -139,7 +164,8 @@ impl Table {
             atlas,
             tiles: TileStore::new(CACHE_BYTES),
             reader: Reader::default(),
-            references: References::default(),
+            references,
+            swipe,
             notices,
         })
     }
@@ -153,6 +179,20 @@ impl Table {
             JobError::Failed(self.notices.first().cloned().unwrap_or_else(nothing))
         })?;
         Ok(MapView::fitting(bounds, config.width_px, config.height_px, 0.0))
+    }
+
+    /// A sentence for each raster that lies outside of the picture.
+    fn unseen(&self, view: &MapView) -> Vec<Notice> {
+        let bounds = view.bounds();
+        let outside = |layer: &&Layer| {
+            let place = self.atlas.place(layer.source.scene());
+            place.is_some_and(|place| !place.bounds().intersects(&bounds))
+        };
+        let say = |layer: &Layer| {
+            Notice::warning(format!("{} lies outside of the picture", layer.name))
+                .next_step("Choose another part of the map (--bbox), or leave it out to see everything")
+        };
+        self.layers.all().iter().filter(outside).map(say).collect()
     }
 
     /// Draws the picture strip by strip.
@@ -183,7 +223,7 @@ impl Table {
                 references: &self.references,
                 coarse_first: false,
             };
-            let frame = stage.frame(view, None);
+            let frame = stage.frame(view, self.swipe);
             if frame.missing.is_empty() {
                 return Ok(frame);
             }

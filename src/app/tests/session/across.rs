@@ -5,13 +5,16 @@ use std::path::{Path, PathBuf};
 
 use nunatak_app::{Command, Event, ReferenceEdit, Session, SessionOptions};
 use nunatak_domain::class::Rgb;
-use nunatak_domain::geo::{GeoTransform, Georeference};
+use nunatak_domain::geo::{GeoPos, GeoTransform, Georeference};
 use nunatak_domain::inspect::Probe;
+use nunatak_domain::layer::LayerRole;
 use nunatak_domain::map::{MAX_LIVE_REFERENCES, MapFrame, MapPainter, Picture};
 use nunatak_domain::spectra::SpectralReference;
 use serde_json::json;
 
-use super::support::{act, ask, command, crs, fact, notices, open, report, session, utm, write_raster};
+use super::support::{
+    act, ask, command, crs, fact, notices, open, report, session, sharp_frame, utm, view_of, write_raster,
+};
 
 /// Around 15° E, 36.14° N, where `utm` lies.
 fn degrees() -> (Option<nunatak_domain::geo::Crs>, Georeference) {
@@ -105,7 +108,7 @@ fn two_materials(path: &Path, factor: f32) -> PathBuf {
 }
 
 #[test]
-fn the_live_prior_warns_of_scales_and_refuses_more_references_than_it_can_draw() {
+fn the_live_prior_warns_of_scales_and_becomes_a_file_where_it_is_too_large_to_draw() {
     let folder = tempfile::tempdir().unwrap();
     let fits = two_materials(&folder.path().join("reflectance.tif"), 1.0);
     let differs = two_materials(&folder.path().join("dn.tif"), 10_000.0);
@@ -119,11 +122,87 @@ fn the_live_prior_warns_of_scales_and_refuses_more_references_than_it_can_draw()
     for n in 2..=MAX_LIVE_REFERENCES {
         add(&mut session, &format!("r{n}"), &[n as f64, (n * n) as f64]);
     }
-    let refused = session.dispatch(Command::ShowPrior { scene: fits });
+    let filed = act(&mut session, Command::ShowPrior { scene: fits });
 
     assert!(notices(&quiet).is_empty(), "{quiet:?}");
     assert!(notices(&loud).iter().any(|text| text.contains("larger than the references")), "{loud:?}");
-    assert!(refused.is_err_and(|error| error.to_string().contains("up to 64 references")));
+    assert!(notices(&filed).iter().any(|text| text.contains("more than 64 references")), "{filed:?}");
+    let [.., nearest, similar] = session.layers() else { panic!("two layers") };
+    assert_eq!(
+        (nearest.name.as_str(), similar.name.as_str()),
+        ("Nearest reference – reflectance.tif", "Prior – reflectance.tif")
+    );
+    assert_eq!((nearest.role, nearest.visible, similar.role), (LayerRole::ClassMap, false, LayerRole::Prior));
+    let path = &session.scene(similar.source.scene()).unwrap().info.path;
+    assert!(session.keeps(path) && path.exists());
+    let similarity = ask(&mut session, Probe { tag: 0, geo: GeoPos::new(500_050.0, 3_999_950.0) }).layers[0].values[0];
+    assert!(similarity.is_some_and(|value| value > 0.99), "{similarity:?} at the very reference");
+}
+
+#[test]
+fn a_prior_of_a_scene_with_more_bands_takes_those_of_the_same_name() {
+    let folder = tempfile::tempdir().unwrap();
+    // Bands b1 to b4; the references know b4 and b2, in this order.
+    let raster = write_raster(&folder.path().join("four.tif"), (4, 40, 40), utm(), |b, c, _| match (c < 20, b) {
+        (true, 3) => 0.9,
+        (true, 1) => 0.8,
+        (false, 3) => 0.2,
+        (false, 1) => 0.3,
+        _ => 55.0,
+    });
+    let (named, unnamed) = (folder.path().join("named.csv"), folder.path().join("unnamed.csv"));
+    std::fs::write(&named, "name,b4,b2\nice,0.9,0.8\nrock,0.2,0.3\n").unwrap();
+    std::fs::write(&unnamed, "name,1,2\nice,0.9,0.8\nrock,0.2,0.3\n").unwrap();
+    let mut session = session();
+    let (scene, _) = open(&mut session, &raster);
+
+    act(&mut session, Command::OpenReferences { path: unnamed });
+    let refused = session.dispatch(Command::ShowPrior { scene }).map(drop);
+    act(&mut session, Command::OpenReferences { path: named.clone() });
+    let events = session.dispatch(Command::ShowPrior { scene }).unwrap();
+    let answer = ask(&mut session, Probe { tag: 0, geo: GeoPos::new(500_050.0, 3_999_950.0) });
+    let out = folder.path().join("s.tif");
+    let filed = act(
+        &mut session,
+        command(json!({
+            "command": "prior", "references": named, "raster": raster, "out": out,
+        })),
+    );
+
+    assert!(refused.is_err_and(|error| error.to_string().contains("by their wavelengths")));
+    assert!(notices(&events).is_empty(), "{events:?}");
+    let distances = answer.layers[0].references.as_ref().expect("compared");
+    assert_eq!((distances.best, distances.valid), (0, true));
+    assert!(distances.distances[0].abs() < 1e-6, "{distances:?}"); // Float32 pixels.
+    assert_eq!(session.reference_values(scene, &[1.0, 2.0, 3.0, 4.0]), [4.0, 2.0]);
+    let view = view_of(&session, 40, 40);
+    assert_eq!(sharp_frame(&mut session, &view).layers[1].prior.as_ref().map(|prior| prior.n_bands()), Some(4));
+    let labels = fact(&report(&filed).facts, "labels").as_array().unwrap();
+    assert_eq!(labels.iter().map(|label| label["pixels"].as_u64().unwrap()).collect::<Vec<_>>(), [0, 800, 800]);
+}
+
+#[test]
+fn a_prior_never_reads_references_that_were_not_saved() {
+    let folder = tempfile::tempdir().unwrap();
+    let raster = two_materials(&folder.path().join("a.tif"), 1.0);
+    let (references, out) = (folder.path().join("r.csv"), folder.path().join("s.tif"));
+    std::fs::write(&references, "name,b1,b2\nold,0.9,0.8\nolder,0.2,0.3\n").unwrap();
+    let prior = command(json!({ "command": "prior", "references": references, "raster": raster, "out": out }));
+    let mut session = session();
+    add(&mut session, "ice", &[0.9, 0.8]);
+    add(&mut session, "rock", &[0.2, 0.3]);
+
+    session.dispatch(Command::SaveReferences { path: references.clone(), overwrite: false }).unwrap();
+    let events = act(&mut session, prior.clone());
+    let written = out.exists();
+    let later = act(&mut session, prior);
+
+    let said = notices(&events);
+    assert!(said.iter().any(|text| text.starts_with("file exists")), "{said:?}");
+    assert!(said.iter().any(|text| text.starts_with("the references were not saved")), "{said:?}");
+    assert!(!written);
+    // Asked for by itself, the old file is what is meant.
+    assert_eq!(report(&later).outputs[0], out);
 }
 
 #[test]

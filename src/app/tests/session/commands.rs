@@ -22,7 +22,7 @@ use super::support::{
 use nunatak_app::{Command, Event, JobOutcome, ReferenceEdit, Session, SessionOptions};
 
 /// A two-band, two-class SSMGNet with small numbers for weights.
-fn write_model(path: &Path, normalisation: Normalisation) -> PathBuf {
+pub(crate) fn write_model(path: &Path, normalisation: Normalisation) -> PathBuf {
     let config = SsmgnetConfig::new(2, 2);
     let mut tensors = BTreeMap::new();
     let mut seed = 1u64;
@@ -60,7 +60,7 @@ fn write_model(path: &Path, normalisation: Normalisation) -> PathBuf {
     path.to_owned()
 }
 
-fn scene(folder: &Path) -> PathBuf {
+pub(crate) fn scene(folder: &Path) -> PathBuf {
     write_raster(&folder.join("scene.tif"), (2, 300, 200), utm(), |b, c, r| {
         if c < 10 && r < 10 { f32::NAN } else { ((c * (b + 1) + r) % 97) as f32 / 97.0 }
     })
@@ -94,15 +94,20 @@ fn predict_writes_every_file_and_counts_every_pixel() {
     assert_eq!(recipe.inputs.len(), 2);
     assert!(recipe.inputs.iter().all(|input| input.sha256.is_some()));
     assert_eq!(recipe.command["tile_px"], 64);
-    let refused = session.dispatch(command(config)).expect_err("the files are there");
-    assert!(refused.to_string().contains("exists"), "{refused}");
+    let refused = act(&mut session, command(config));
+    assert!(notices(&refused).iter().any(|text| text.starts_with("file exists")), "{refused:?}");
 }
 
 /// Polls until a job is half done, then cancels it; everything that happened.
 fn cancel_halfway(session: &mut Session, command: Command) -> Vec<Event> {
+    cancel_at(session, command, 0.5)
+}
+
+/// Polls until a job has come as far as `done`, then cancels it; everything that happened.
+pub(crate) fn cancel_at(session: &mut Session, command: Command, done: f32) -> Vec<Event> {
     let mut events = session.dispatch(command).unwrap();
     let job = session.jobs()[0].job;
-    while session.jobs().first().is_some_and(|status| status.done < 0.5) {
+    while session.jobs().first().is_some_and(|status| status.done < done) {
         events.extend(session.poll());
         std::thread::yield_now();
     }
@@ -217,10 +222,10 @@ fn predicting_a_layer_puts_the_results_on_the_map() {
         ..SessionOptions::default()
     });
     let (id, _) = open(&mut session, &raster);
-    assert!(session.dispatch(Command::PredictLayer { scene: id, class: None }).is_err(), "no model yet");
+    assert!(session.dispatch(Command::PredictLayer { scene: id, class: None, bands: None }).is_err(), "no model yet");
     act(&mut session, Command::OpenModel { path: model });
 
-    act(&mut session, Command::PredictLayer { scene: id, class: Some(0) });
+    act(&mut session, Command::PredictLayer { scene: id, class: Some(0), bands: None });
 
     let roles: Vec<LayerRole> = session.layers().iter().map(|layer| layer.role).collect();
     assert_eq!(
@@ -238,7 +243,7 @@ fn predicting_a_layer_puts_the_results_on_the_map() {
     assert_eq!(visible, [LayerRole::Imagery, LayerRole::ClassMap]);
     let view = view_of(&session, 300, 200);
     assert_eq!(sharp_frame(&mut session, &view).layers.len(), 2);
-    act(&mut session, Command::PredictLayer { scene: id, class: Some(0) });
+    act(&mut session, Command::PredictLayer { scene: id, class: Some(0), bands: None });
     let names: Vec<&str> = session.layers().iter().map(|layer| layer.name.as_str()).collect();
     assert_eq!((names[5], names[10]), ("Class map – scene.tif", "Class map 2 – scene.tif"));
     let files = |folder: &Path| std::fs::read_dir(folder).unwrap().count();
@@ -362,7 +367,13 @@ fn a_model_is_exported_with_its_record_and_opens_again() {
     act(&mut session, Command::ExportModel { path: out.clone(), overwrite: false });
     act(&mut session, Command::OpenModel { path: out });
 
-    assert_eq!(session.model().unwrap().record, record);
+    let mut exported = session.model().unwrap().record.clone();
+    let recipe = exported.origin["recipe"].take();
+    assert_eq!(recipe["command"]["command"], "export_model");
+    assert_eq!(recipe["inputs"][0]["role"], "model");
+    assert_eq!(recipe["inputs"][0]["sha256"].as_str().map(str::len), Some(64));
+    exported.origin = record.origin.clone();
+    assert_eq!(exported, record);
     assert!(folder.path().join("copy.json").exists());
 }
 

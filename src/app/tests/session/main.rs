@@ -3,7 +3,9 @@
 #![allow(clippy::disallowed_methods, reason = "inputs of a test need not survive a kill")]
 
 mod across;
+mod antimeridian;
 mod commands;
 mod map;
 mod real;
+mod results;
 mod support;
