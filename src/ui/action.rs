@@ -19,6 +19,7 @@ pub(crate) enum Action {
     Export,
     SavePicture,
     ExportModel,
+    ChooseBands,
     Fit,
     FitLayer,
     OneToOne,
@@ -151,11 +152,12 @@ pub(crate) static TABLE: &[ActionInfo] = actions![
     OpenAddress, File, MAP_TRIFOLD, command_shift(Key::O), "Open path or address…", "A path, a /vsi name or an https address of a raster";
     TrySample, File, MOUNTAINS, None, "Try the sample", "A small scene with its model, applied at once";
     Predict, Results, SPARKLE, command(Key::Enter), "Predict and explain", "Class map, attention and Grad-CAM of the scene with the open model";
+    ChooseBands, Results, STACK, None, "Choose bands…", "Which band of the scene the model reads as which of its own";
     Export, Results, EXPORT, command(Key::E), "Export…", "GeoTIFF, COG, polygons or a picture of a layer";
     SavePicture, Results, FILE_IMAGE, command_shift(Key::E), "Save picture of the view…", "What the map shows as PNG";
     ExportModel, Results, CUBE, None, "Save model as safetensors…", "Weights with bands, normalisation and classes in one file";
-    Fit, View, CORNERS_OUT, key(Key::Home), "Fit everything", "Shows all visible layers";
-    FitLayer, View, FRAME_CORNERS, Some(KeyboardShortcut::new(Modifiers::SHIFT, Key::Home)), "Zoom to layer", "Shows all of the chosen layer";
+    FitLayer, View, FRAME_CORNERS, key(Key::Home), "Fit layer", "Shows all of the chosen layer";
+    Fit, View, CORNERS_OUT, Some(KeyboardShortcut::new(Modifiers::SHIFT, Key::Home)), "Fit everything", "Shows all visible layers, however far apart";
     OneToOne, View, SELECTION, key(Key::End), "Actual pixels (1:1)", "One pixel of the layer is one pixel of the screen";
     ZoomIn, View, MAGNIFYING_GLASS_PLUS, key(Key::Plus), "Zoom in", "Twice as close";
     ZoomOut, View, MAGNIFYING_GLASS, key(Key::Minus), "Zoom out", "Twice as far";
@@ -199,7 +201,7 @@ impl Action {
     pub(crate) fn enabled(self, now: &Situation) -> bool {
         match self {
             Self::TrySample => now.sample,
-            Self::Predict => now.scene && now.model,
+            Self::Predict | Self::ChooseBands => now.scene && now.model,
             Self::Export
             | Self::SavePicture
             | Self::Fit
@@ -220,6 +222,29 @@ impl Action {
             Self::CopyCoordinates => now.cursor,
             Self::CancelJob => now.job,
             _ => true,
+        }
+    }
+}
+
+impl Action {
+    /// Why it is not enabled; only asked where it is not.
+    pub(crate) const fn reason(self, now: &Situation) -> &'static str {
+        match self {
+            Self::TrySample => "the sample does not lie beside the program",
+            Self::Predict | Self::ChooseBands | Self::ShowPrior if !now.scene => "open a raster first",
+            Self::Predict | Self::ChooseBands | Self::ExportModel => "open a model first",
+            Self::ShowPrior => "open or add references first",
+            Self::NextBand | Self::PreviousBand if now.layer => "the layer has no bands to step through",
+            Self::NextColormap if now.layer => "the layer has no colormap",
+            Self::UseModelReferences if now.model => "the model came without references",
+            Self::UseModelReferences => "open a model first",
+            Self::SaveReferences => "there are no references yet",
+            Self::ViewBack => "there is no earlier view",
+            Self::ViewForward => "there is no later view",
+            Self::ClearPins => "no pixel is pinned",
+            Self::CopyCoordinates => "the cursor has not been on the map",
+            Self::CancelJob => "nothing runs",
+            _ => "open a raster first",
         }
     }
 }

@@ -1,9 +1,9 @@
 //! What events change in the window.
 
-use nunatak_app::{Event, JobOutcome, JobReport};
+use nunatak_app::{Command, Event, JobOutcome, JobReport};
 use nunatak_domain::geo::GeoPos;
 use nunatak_domain::inspect::Probe;
-use nunatak_domain::layer::SceneId;
+use nunatak_domain::layer::{LayerId, SceneId};
 use nunatak_domain::notice::Notice;
 
 use crate::map::CURSOR_TAG;
@@ -21,7 +21,7 @@ impl Shell {
         match event {
             Event::SceneOpened { scene, layer } => {
                 self.map.chosen = Some(layer);
-                self.remember_scene(scene);
+                self.remember_scene(scene, layer);
                 self.map.show_if_hidden = Some(layer);
                 self.ask_again();
             }
@@ -30,7 +30,7 @@ impl Shell {
                 self.model.class = None;
                 if let Some(model) = self.session.model() {
                     let path = model.path.clone();
-                    self.saved.remember(&path);
+                    let _ = self.saved.remember(&path);
                     self.saved.workspace = Workspace::Explain;
                 }
             }
@@ -41,10 +41,14 @@ impl Shell {
         }
     }
 
-    fn remember_scene(&mut self, scene: SceneId) {
+    fn remember_scene(&mut self, scene: SceneId, layer: LayerId) {
         let Some(scene) = self.session.scene(scene) else { return };
         let path = scene.info.path.clone();
-        self.saved.remember(&path);
+        let Some(listed) = self.saved.remember(&path) else { return };
+        if let Some(out) = self.thumbnails.file(&listed) {
+            self.thumbnails.forget(&listed);
+            self.dispatch(Command::Thumbnail { layer, out });
+        }
     }
 
     fn job_ended(&mut self, title: &str, outcome: JobOutcome) {
@@ -67,7 +71,7 @@ impl Shell {
         let folder = first.parent().map(std::path::Path::to_owned).unwrap_or_default();
         if on_map || self.session.keeps(first) {
             let notice = Notice::info(format!("{title}: the results are on the map"));
-            self.toasts.push_with(notice, vec![ToastAction::Export]);
+            self.toasts.push_success(notice, vec![ToastAction::Export]);
             return;
         }
         let name = first.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
@@ -78,7 +82,7 @@ impl Shell {
         };
         self.saved.export_dir = Some(folder.clone());
         let notice = Notice::info(format!("{name} written{beside}"));
-        self.toasts.push_with(notice, vec![ToastAction::ShowFolder(folder)]);
+        self.toasts.push_success(notice, vec![ToastAction::ShowFolder(folder)]);
     }
 
     /// Probes everything that is shown again: layers or references are others now.
@@ -99,11 +103,17 @@ impl Shell {
             self.inspector.pins.pop();
         }
         let Some(geo) = self.map.clicked.take() else { return };
+        // Where no raster is there is nothing to pin.
+        let mut visible = self.session.layers().iter().filter(|layer| layer.visible);
+        if !visible.any(|layer| self.session.layer_reaches(layer.id, geo)) {
+            return;
+        }
         let tag = self.inspector.next_tag;
         self.inspector.next_tag += 1;
         let used = |color| self.inspector.pins.iter().any(|pin| pin.color == color);
         let color = (0..6).map(theme::pin).find(|color| !used(*color)).unwrap_or_else(|| theme::pin(tag as usize));
-        self.inspector.pins.push(Pin { tag, geo, color, answer: None, pinned_at: time });
+        self.inspector.selected = Some(tag);
+        self.inspector.pins.push(Pin { tag, geo, color, name: String::new(), answer: None, pinned_at: time });
         self.session.probe(Probe { tag, geo });
     }
 
@@ -113,7 +123,7 @@ impl Shell {
             && let Some(scene) = panels::target_scene(&self.session, self.map.chosen)
         {
             self.predict_when_ready = false;
-            self.dispatch(nunatak_app::Command::PredictLayer { scene, class: self.model.class });
+            self.predict(scene);
         }
     }
 }

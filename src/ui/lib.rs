@@ -19,6 +19,7 @@ mod side;
 #[cfg(test)]
 mod tests;
 mod theme;
+mod thumbnails;
 mod toasts;
 mod widgets;
 mod wishes;

@@ -2,8 +2,9 @@
 
 use nunatak_app::Command;
 use nunatak_domain::colormap::ColormapName;
+use nunatak_domain::geo::{GeoBounds, GeoPos};
 use nunatak_domain::job::DeviceChoice;
-use nunatak_domain::layer::Layer;
+use nunatak_domain::layer::{Layer, SceneId};
 use nunatak_domain::notice::Notice;
 use nunatak_domain::style::{Stretch, StretchMethod, Style};
 
@@ -29,6 +30,9 @@ impl Shell {
         if let Some(layer) = wishes.export {
             self.show_export(Some(layer));
         }
+        if let Some(geo) = wishes.explain {
+            self.explain_pixel(geo);
+        }
         if let Some(bounds) = wishes.look_at {
             let now = ctx.input(|input| input.time);
             if bounds.width() > 0.0 || bounds.height() > 0.0 {
@@ -53,7 +57,12 @@ impl Shell {
             Action::TrySample => self.try_sample(),
             Action::Predict => {
                 if let Some(scene) = panels::target_scene(&self.session, self.map.chosen) {
-                    self.dispatch(Command::PredictLayer { scene, class: self.model.class });
+                    self.predict(scene);
+                }
+            }
+            Action::ChooseBands => {
+                if let Some(scene) = panels::target_scene(&self.session, self.map.chosen) {
+                    self.bands.ask(&self.session, scene);
                 }
             }
             Action::Export => self.show_export(None),
@@ -108,6 +117,41 @@ impl Shell {
         }
     }
 
+    /// Predicts, once it is known which bands the model is to read.
+    pub(crate) fn predict(&mut self, scene: SceneId) {
+        let bands = self.bands.chosen(&self.session, scene);
+        let misfit = self.session.scene(scene).zip(self.session.model());
+        let misfit = misfit.is_some_and(|(scene, model)| panels::misfit(&scene.info, &model.record).is_some());
+        if bands.is_none() && misfit {
+            self.bands.ask(&self.session, scene);
+            return;
+        }
+        self.dispatch(Command::PredictLayer { scene, class: self.model.class, bands });
+    }
+
+    /// Grad-CAM of the class that the model gives the pixel here.
+    fn explain_pixel(&mut self, geo: GeoPos) {
+        let Some(scene) = panels::target_scene(&self.session, self.map.chosen) else { return };
+        let Some(pixel) = self.session.scene_pixel(scene, geo) else {
+            self.toasts.push(Notice::warning("the pin lies outside of the scene that would be explained"));
+            return;
+        };
+        let bands = self.bands.chosen(&self.session, scene);
+        self.dispatch(Command::ExplainLayer { scene, class: None, window: None, pixel: Some(pixel), bands });
+    }
+
+    /// Grad-CAM of a part of the scene.
+    pub(crate) fn explain_box(&mut self, bounds: &GeoBounds) {
+        let Some(scene) = panels::target_scene(&self.session, self.map.chosen) else { return };
+        let window = self.session.scene_window(scene, bounds);
+        if window.is_none() {
+            self.toasts.push(Notice::warning("the rectangle lies outside of the scene that would be explained"));
+            return;
+        }
+        let bands = self.bands.chosen(&self.session, scene);
+        self.dispatch(Command::ExplainLayer { scene, class: self.model.class, window, pixel: None, bands });
+    }
+
     fn move_camera(&mut self, action: Action, now: f64) {
         let layer = self.meant_layer();
         let camera = &mut self.map.camera;
@@ -152,7 +196,7 @@ impl Shell {
                 Purpose::ExportModel => self.dispatch(Command::ExportModel { path, overwrite }),
                 Purpose::SavePicture => {
                     let view = *self.map.camera.view();
-                    self.dispatch(panels::view_picture(&self.session, &view, path, overwrite));
+                    self.dispatch(panels::view_picture(&self.session, &view, self.map.swipe, path, overwrite));
                 }
                 Purpose::ExportPath => {
                     self.export.path = path.to_string_lossy().into_owned();
@@ -192,7 +236,8 @@ impl Shell {
 
     /// Esc stops the oldest job, else ends the swipe, where nothing else wanted the key.
     pub(crate) fn stop_job_on_escape(&mut self, ctx: &egui::Context) {
-        let free = !self.dialogs.prompting() && !ctx.text_edit_focused() && !ctx.any_popup_open();
+        let free =
+            !self.dialogs.prompting() && !self.bands.asking() && !ctx.text_edit_focused() && !ctx.any_popup_open();
         if free && ctx.input_mut(|input| input.consume_key(egui::Modifiers::NONE, egui::Key::Escape)) {
             if self.session.jobs().is_empty() {
                 self.map.swipe = None;

@@ -33,10 +33,11 @@ pub(crate) struct Saved {
     /// Rasters and models, newest first.
     pub recent: Vec<PathBuf>,
     pub theme: ThemeChoice,
-    /// Not remembered: a new session begins with looking.
-    #[serde(skip)]
     pub workspace: Workspace,
     pub side_panel: bool,
+    pub inspector_open: bool,
+    /// In points; `None` until the splitter was drawn.
+    pub inspector_height: Option<f32>,
     /// Where the last file was written.
     pub export_dir: Option<PathBuf>,
 }
@@ -48,6 +49,8 @@ impl Default for Saved {
             theme: ThemeChoice::System,
             workspace: Workspace::Look,
             side_panel: true,
+            inspector_open: true,
+            inspector_height: None,
             export_dir: None,
         }
     }
@@ -64,14 +67,16 @@ impl Saved {
 
     /// Puts a file at the head of the recent ones. Results in the temporary folder are gone with
     /// the session and are left out; names that are no files (addresses) stay as they are.
-    pub(crate) fn remember(&mut self, path: &Path) {
+    /// Returns the name that is listed now.
+    pub(crate) fn remember(&mut self, path: &Path) -> Option<PathBuf> {
         let path = path.canonicalize().unwrap_or_else(|_| path.to_owned());
         if path.starts_with(std::env::temp_dir()) {
-            return;
+            return None;
         }
         self.recent.retain(|known| *known != path);
-        self.recent.insert(0, path);
+        self.recent.insert(0, path.clone());
         self.recent.truncate(MAX_RECENT);
+        Some(path)
     }
 }
 

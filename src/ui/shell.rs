@@ -6,16 +6,19 @@ use std::sync::Arc;
 
 use egui::{Frame, Margin, Panel, Ui};
 use nunatak_app::{Command, Session, SessionOptions};
-use nunatak_domain::layer::LayerId;
+use nunatak_domain::layer::{LayerId, LayerRole};
 use nunatak_domain::notice::Notice;
 
-use crate::action::{self, Situation};
+use crate::action::{self, Action, Situation};
 use crate::dialogs::Dialogs;
 use crate::map::{self, MapState, PinMark};
 use crate::palette::Palette;
-use crate::panels::{self, ExportPanel, InspectorPanel, LayersPanel, ModelPanel, ReferencesPanel, StatusBar};
+use crate::panels::{
+    self, BandsDialog, ExportPanel, InspectorPanel, LayersPanel, ModelPanel, ReferencesPanel, StatusBar,
+};
 use crate::sample::{self, Sample};
-use crate::saved::{Saved, ThemeChoice};
+use crate::saved::{Saved, ThemeChoice, Workspace};
+use crate::thumbnails::Thumbnails;
 use crate::toasts::Toasts;
 use crate::wishes::Wishes;
 use crate::{RunOptions, painter, side, theme};
@@ -32,6 +35,8 @@ pub struct Shell {
     pub(crate) status: StatusBar,
     pub(crate) palette: Palette,
     pub(crate) dialogs: Dialogs,
+    pub(crate) bands: BandsDialog,
+    pub(crate) thumbnails: Thumbnails,
     pub(crate) toasts: Toasts,
     pub(crate) saved: Saved,
     pub(crate) sample: Option<Sample>,
@@ -64,6 +69,8 @@ impl Shell {
             status: StatusBar::default(),
             palette: Palette::default(),
             dialogs: Dialogs::default(),
+            bands: BandsDialog::default(),
+            thumbnails: Thumbnails::new(cc.storage.is_some()),
             toasts: Toasts::default(),
             saved: Saved::load(cc.storage),
             sample: sample::find(),
@@ -72,6 +79,7 @@ impl Shell {
             title_shown: String::new(),
             gpu,
         };
+        shell.thumbnails.prune(&shell.saved.recent);
         for file in &options.files {
             shell.open(file);
         }
@@ -142,23 +150,39 @@ impl Shell {
     /// The layer that actions without one mean: the chosen one, else the only imagery there is.
     pub(crate) fn meant_layer(&self) -> Option<LayerId> {
         let chosen = self.map.chosen.filter(|id| self.session.layer(*id).is_some());
-        chosen.or_else(|| self.session.layers().last().map(|layer| layer.id))
+        let top = || self.session.layers().iter().rev().find(|layer| layer.visible).map(|layer| layer.id);
+        chosen.or_else(top).or_else(|| self.session.layers().last().map(|layer| layer.id))
     }
 
-    /// Folder that exports are proposed in.
+    /// What the window is about: the raster that is meant, or the result made of one.
+    pub(crate) fn title(&self) -> String {
+        let layer = self.meant_layer().and_then(|id| self.session.layer(id));
+        let Some(layer) = layer else { return "Nunatak".to_owned() };
+        let scene = self.session.scene(layer.source.scene());
+        let own = scene.filter(|scene| layer.role == LayerRole::Imagery && !self.session.keeps(&scene.info.path));
+        own.map_or_else(|| layer.name.clone(), |scene| scene.info.name())
+    }
+
+    /// Folder that exports are proposed in: that of the last one, else the scene's own.
     pub(crate) fn export_folder(&self) -> PathBuf {
+        let scene = panels::target_scene(&self.session, self.map.chosen).and_then(|id| self.session.scene(id));
+        let path = scene.and_then(|scene| std::path::absolute(&scene.info.path).ok());
+        let path = path.filter(|path| !path.to_string_lossy().starts_with("/vsi"));
+        let beside = path.as_deref().and_then(Path::parent).map(Path::to_owned);
         let current = std::env::current_dir().ok().filter(|folder| folder.parent().is_some());
-        self.saved.export_dir.clone().or(current).or_else(std::env::home_dir).unwrap_or_default()
+        self.saved.export_dir.clone().or(beside).or(current).or_else(std::env::home_dir).unwrap_or_default()
     }
 
     fn chrome(&mut self, ui: &mut Ui, now: &Situation, wishes: &mut Wishes) {
         let palette = theme::of(ui);
         let bar = Frame::new().fill(palette.bar).inner_margin(Margin::symmetric(8, 0));
+        let title = self.title();
         Panel::top("top bar").exact_size(theme::TOP_BAR).resizable(false).frame(bar).show(ui, |ui| {
-            panels::top_bar_ui(ui, &self.session, &mut self.saved, now, wishes);
+            panels::top_bar_ui(ui, &self.session, &title, &mut self.saved, now, wishes);
         });
         Panel::bottom("status bar").exact_size(theme::STATUS_BAR).resizable(false).frame(bar).show(ui, |ui| {
-            panels::status_ui(ui, &self.session, &mut self.status, &mut self.map, now, wishes);
+            let Self { session, status, map, toasts, .. } = self;
+            panels::status_ui(ui, session, status, map, toasts, now, wishes);
         });
         if now.layers {
             let rail = Frame::new().fill(palette.bar).inner_margin(Margin::symmetric(8, 8));
@@ -177,7 +201,7 @@ impl Shell {
         let rect = ui.available_rect_before_wrap();
         if !now.layers {
             let mut open = Vec::new();
-            map::start_ui(ui, rect, &self.saved.recent, now, wishes, &mut open);
+            map::start_ui(ui, rect, &self.saved.recent, &mut self.thumbnails, now, wishes, &mut open);
             open.iter().for_each(|path| self.open(path));
             return rect;
         }
@@ -188,9 +212,17 @@ impl Shell {
             .enumerate()
             .map(|(i, pin)| PinMark { geo: pin.geo, color: pin.color, number: i + 1 })
             .collect();
+        let explaining = self.saved.side_panel && self.saved.workspace == Workspace::Explain;
+        self.map.box_explains = explaining && now.model && now.scene;
         let cursor_on_map = map::map_ui(ui, rect, &mut self.session, &mut self.map, &marks, self.gpu);
         self.inspector.cursor_on_map = cursor_on_map;
         self.take_pin(ui.input(|input| input.time));
+        if std::mem::take(&mut self.map.fit_pressed) {
+            wishes.actions.push(Action::FitLayer);
+        }
+        if let Some(bounds) = self.map.explain_box.take() {
+            self.explain_box(&bounds);
+        }
         rect
     }
 
@@ -201,6 +233,9 @@ impl Shell {
         }
         if let Some(answer) = self.dialogs.show(&ctx) {
             self.answered(answer);
+        }
+        if let Some(scene) = self.bands.show(&ctx, &self.session) {
+            self.predict(scene);
         }
         if let Some(pressed) = self.toasts.show(&ctx, map) {
             self.toast_pressed(pressed, &ctx);
@@ -221,8 +256,8 @@ impl Shell {
     }
 
     fn show_title(&mut self, ctx: &egui::Context) {
-        let scene = self.session.layers().first().and_then(|layer| self.session.scene(layer.source.scene()));
-        let title = scene.map_or_else(|| "Nunatak".to_owned(), |scene| format!("{} – Nunatak", scene.info.name()));
+        let title = self.title();
+        let title = if self.session.layers().is_empty() { title } else { format!("{title} – Nunatak") };
         if title != self.title_shown {
             ctx.send_viewport_cmd(egui::ViewportCommand::Title(title.clone()));
             self.title_shown = title;
@@ -249,7 +284,7 @@ impl eframe::App for Shell {
         self.show_title(ui.ctx());
         let now = self.situation();
         let mut wishes = Wishes::default();
-        if !self.dialogs.prompting() && !self.palette.open {
+        if !self.dialogs.prompting() && !self.bands.asking() && !self.palette.open {
             wishes.actions = action::pressed(ui.ctx(), &now);
         } else if self.palette.open {
             let palette = crate::action::Action::Palette.info().shortcut;

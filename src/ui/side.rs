@@ -13,9 +13,17 @@ pub(crate) fn side_ui(ui: &mut Ui, shell: &mut Shell, now: &Situation, wishes: &
     let inside = Frame::new().fill(palette.panel).inner_margin(Margin { left: 10, right: 4, top: 4, bottom: 8 });
     if shell.saved.workspace != Workspace::Export && now.layers {
         let height = ui.available_height();
-        let panel =
-            Panel::bottom("inspector").default_size((0.48 * height).round()).min_size(120.0).max_size(height - 120.0);
-        panel.frame(inside).show(ui, |ui| inspector(ui, shell, wishes));
+        let default = shell.saved.inspector_height.unwrap_or((0.42 * height).round());
+        if shell.saved.inspector_open {
+            let panel = Panel::bottom("inspector").default_size(default).min_size(140.0).max_size(height - 140.0);
+            let drawn = panel.frame(inside).show(ui, |ui| inspector(ui, shell, wishes));
+            shell.saved.inspector_height = Some(drawn.response.rect.height());
+        } else {
+            let folded =
+                Frame::new().fill(palette.panel).inner_margin(Margin { left: 10, right: 4, top: 2, bottom: 2 });
+            let panel = Panel::bottom("inspector folded").exact_size(theme::ROW + 4.0).resizable(false);
+            panel.frame(folded).show(ui, |ui| inspector(ui, shell, wishes));
+        }
     }
     egui::CentralPanel::default().frame(inside).show(ui, |ui| {
         ScrollArea::vertical()
@@ -34,14 +42,16 @@ fn contents(ui: &mut Ui, shell: &mut Shell, now: &Situation, wishes: &mut Wishes
         }
         Workspace::Explain => {
             let target = panels::target_scene(&shell.session, shell.map.chosen);
-            panels::model_ui(ui, &shell.session, &mut shell.model, target, now, wishes);
+            let bands = target.and_then(|scene| shell.bands.chosen(&shell.session, scene));
+            panels::model_ui(ui, &shell.session, &mut shell.model, (target, bands), now, wishes);
             panels::layers_ui(ui, &shell.session, &mut shell.layers, &mut shell.map.chosen, &view, wishes);
             panels::references_ui(ui, &shell.session, &mut shell.references, &shell.inspector, now, wishes);
         }
         Workspace::Export => {
             let folder = shell.export_folder();
+            shell.export.follow(&shell.session, shell.meant_layer());
             widgets::header(ui, "Export", |_| {});
-            panels::export_ui(ui, &shell.session, &mut shell.export, &view, &folder, wishes);
+            panels::export_ui(ui, &shell.session, &mut shell.export, (&view, shell.map.swipe), &folder, wishes);
         }
     }
 }
@@ -49,11 +59,20 @@ fn contents(ui: &mut Ui, shell: &mut Shell, now: &Situation, wishes: &mut Wishes
 fn inspector(ui: &mut Ui, shell: &mut Shell, wishes: &mut Wishes) {
     let pins = !shell.inspector.pins.is_empty();
     let mut clear = false;
-    widgets::header(ui, "Inspector", |ui| {
+    let heading = shell.inspector.heading();
+    let mut open = shell.saved.inspector_open;
+    widgets::fold_header(ui, "Inspector", &heading, &mut open, |ui| {
         if pins {
             clear = widgets::icon_button(ui, icons::TRASH, Action::ClearPins.info().text, false).clicked();
         }
     });
+    let unfolded = std::mem::replace(&mut shell.saved.inspector_open, open);
+    if clear {
+        wishes.actions.push(Action::ClearPins);
+    }
+    if !unfolded {
+        return;
+    }
     ScrollArea::vertical()
         .id_salt("inspector scroll")
         .auto_shrink(false)
@@ -61,7 +80,4 @@ fn inspector(ui: &mut Ui, shell: &mut Shell, wishes: &mut Wishes) {
         .show(ui, |ui| {
             panels::inspector_ui(ui, &shell.session, &mut shell.inspector, wishes);
         });
-    if clear {
-        wishes.actions.push(Action::ClearPins);
-    }
 }

@@ -17,10 +17,14 @@ use nunatak_domain::class::Rgb;
 pub(crate) const UNIT: f32 = 4.0;
 /// Side of a button that holds an icon; nothing to hit is smaller than 24 points.
 pub(crate) const ICON_BUTTON: f32 = 28.0;
+/// The same in a row of a list.
+pub(crate) const SMALL_BUTTON: f32 = 24.0;
 /// Size of an icon glyph.
 pub(crate) const ICON: f32 = 17.0;
 /// Height of a row in a list.
 pub(crate) const ROW: f32 = 28.0;
+/// Height of a layer in the list: many at once, and still something to hit.
+pub(crate) const LAYER_ROW: f32 = 26.0;
 pub(crate) const TOP_BAR: f32 = 40.0;
 pub(crate) const STATUS_BAR: f32 = 32.0;
 pub(crate) const RAIL: f32 = 44.0;

@@ -1,7 +1,7 @@
 //! What panels ask for during a frame; the shell fulfils it afterwards, in one place.
 
 use nunatak_app::Command;
-use nunatak_domain::geo::GeoBounds;
+use nunatak_domain::geo::{GeoBounds, GeoPos};
 use nunatak_domain::layer::LayerId;
 use nunatak_domain::notice::Notice;
 
@@ -18,6 +18,8 @@ pub(crate) struct Wishes {
     pub look_at: Option<GeoBounds>,
     /// Open the export panel for this layer.
     pub export: Option<LayerId>,
+    /// Grad-CAM of the pixel here.
+    pub explain: Option<GeoPos>,
 }
 
 impl Wishes {

@@ -75,7 +75,9 @@ pub(crate) fn map_ui(
     }
     overlay::zoom_box(ui, &painter, rect, state);
     overlay::scale_bar(&painter, rect, session, state);
-    legend::legend(ui, rect, session, hidden);
+    legend::legend(ui, rect, session, state, hidden);
+    overlay::small_layers(&painter, rect, session, state);
+    overlay::nothing_here(ui, rect, session, state);
     swipe::divider(ui, rect, session, state);
     swipe::strip(ui, rect, session, state);
     refusals(ui, &painter, rect);

@@ -1,6 +1,7 @@
 //! Mouse, touch and held keys on the map.
 //!
-//! Space or the middle button pans with any tool, Shift-drag zooms to a box, the wheel zooms at
+//! Space or the middle button pans with any tool, Shift-drag zooms to a box (or explains it,
+//! while explanations are what one is at), the wheel zooms at
 //! the cursor, a double click zooms in, arrows pan.
 
 use egui::{Key, PointerButton, Pos2, Rect, Response, Ui};
@@ -34,6 +35,7 @@ pub(super) fn navigate(ui: &Ui, rect: Rect, response: &Response, state: &mut Map
     let left_zooms = (shift || state.tool == Tool::BoxZoom) && !space;
     if response.drag_started_by(PointerButton::Primary) && left_zooms {
         state.box_from = ui.input(|input| input.pointer.press_origin());
+        state.box_by_shift = shift;
     }
     let pans = response.dragged_by(PointerButton::Middle)
         || (response.dragged_by(PointerButton::Primary) && state.box_from.is_none());
@@ -72,7 +74,11 @@ fn end_box(ui: &Ui, rect: Rect, response: &Response, state: &mut MapState, now: 
     let view = *state.camera.view();
     let corner = |pos: Pos2| view.geo_from_screen(screen_pos(rect, pos, state.pixels_per_point));
     if let Some(bounds) = GeoBounds::around([corner(dragged.min), corner(dragged.max)]) {
-        state.camera.glide_fit(bounds, now);
+        if state.box_explains && state.box_by_shift {
+            state.explain_box = Some(bounds);
+        } else {
+            state.camera.glide_fit(bounds, now);
+        }
     }
 }
 

@@ -1,10 +1,12 @@
-//! Legend of the top layer that has one: its classes, or its colormap with the ends' values.
+//! Legend of the chosen layer, else of the top one that has one in view: its classes, or its
+//! colormap with the ends' values.
 
 use egui::{Align2, FontId, Rect, Sense, Stroke, StrokeKind, Ui, Vec2};
 use nunatak_app::Session;
 use nunatak_domain::layer::{Layer, LayerRole};
 use nunatak_domain::style::{Stretch, Style};
 
+use super::state::MapState;
 use crate::theme;
 use crate::widgets::{numbers, ramp, text_in};
 
@@ -13,7 +15,7 @@ const LINE: f32 = 20.0;
 const WIDTH: f32 = 160.0;
 
 /// Draws the legend in the map's bottom right corner.
-pub(super) fn legend(ui: &mut Ui, rect: Rect, session: &Session, overlays_hidden: bool) {
+pub(super) fn legend(ui: &mut Ui, rect: Rect, session: &Session, state: &MapState, overlays_hidden: bool) {
     let legend_of = |layer: &&Layer| {
         layer.visible
             && layer.opacity > 0.0
@@ -23,7 +25,11 @@ pub(super) fn legend(ui: &mut Ui, rect: Rect, session: &Session, overlays_hidden
                 Style::Rgb { .. } => false,
             }
     };
-    let Some(layer) = session.layers().iter().rev().find(legend_of) else { return };
+    let seen = state.camera.view().bounds();
+    let in_view = |layer: &&Layer| session.layer_bounds(layer.id).is_some_and(|bounds| bounds.intersects(&seen));
+    let chosen = state.chosen.and_then(|id| session.layer(id)).filter(legend_of);
+    let top = || session.layers().iter().rev().filter(in_view).find(legend_of);
+    let Some(layer) = chosen.or_else(top) else { return };
     if overlays_hidden {
         return;
     }

@@ -91,6 +91,63 @@ pub(super) fn zoom_box(ui: &Ui, painter: &Painter, rect: Rect, state: &MapState)
         StrokeKind::Middle,
     );
     painter.rect_stroke(dragged, 0.0, Stroke::new(1.0, theme::ON_MAP), StrokeKind::Middle);
+    if state.box_explains && state.box_by_shift {
+        let pos = dragged.left_top() + egui::vec2(4.0, -4.0);
+        text_on_map(painter, pos, Align2::LEFT_BOTTOM, "Explain this rectangle");
+    }
+}
+
+/// Visible layers that are drawn too small to be seen: a ring with the name.
+pub(super) fn small_layers(painter: &Painter, rect: Rect, session: &Session, state: &MapState) {
+    const TOO_SMALL: f64 = 16.0;
+    let view = state.camera.view();
+    let units_per_point = view.units_per_px * state.pixels_per_point;
+    let mut drawn: Vec<Pos2> = Vec::new();
+    for layer in session.layers().iter().rev().filter(|layer| layer.visible) {
+        let Some(bounds) = session.layer_bounds(layer.id) else { continue };
+        if bounds.width().max(bounds.height()) > TOO_SMALL * units_per_point || !bounds.intersects(&view.bounds()) {
+            continue;
+        }
+        let pos = pos_of(rect, view, bounds.center(), state.pixels_per_point);
+        // Results lie where their scene lies.
+        if drawn.iter().any(|other| other.distance(pos) < 4.0) {
+            continue;
+        }
+        drawn.push(pos);
+        painter.circle_stroke(pos, 7.0, Stroke::new(4.0, theme::ON_MAP_EDGE));
+        painter.circle_stroke(pos, 7.0, Stroke::new(2.0, theme::ON_MAP));
+        text_on_map(painter, pos + egui::vec2(12.0, 0.0), Align2::LEFT_CENTER, &layer.name);
+    }
+}
+
+/// Where the view has left all visible layers: a word, and the way back.
+pub(super) fn nothing_here(ui: &Ui, rect: Rect, session: &Session, state: &mut MapState) {
+    let seen = state.camera.view().bounds();
+    let shown = |layer: &nunatak_domain::layer::Layer| {
+        layer.visible && session.layer_bounds(layer.id).is_some_and(|bounds| bounds.intersects(&seen))
+    };
+    if session.layers().iter().any(shown) {
+        return;
+    }
+    let palette = theme::of(ui);
+    let hidden = session.layers().iter().all(|layer| !layer.visible);
+    let area = egui::Area::new(ui.scope_id().with("nothing here"))
+        .order(egui::Order::Middle)
+        .fixed_pos(rect.center())
+        .pivot(Align2::CENTER_CENTER)
+        .constrain_to(rect);
+    area.show(ui.ctx(), |ui| {
+        egui::Frame::new().fill(palette.float).corner_radius(6.0).inner_margin(12).show(ui, |ui| {
+            ui.horizontal(|ui| {
+                if hidden {
+                    ui.label("All layers are hidden");
+                    return;
+                }
+                ui.label("No data here");
+                state.fit_pressed |= ui.button("Fit layer").accessible_name("Back to the layer").clicked();
+            });
+        });
+    });
 }
 
 /// A pinned pixel.

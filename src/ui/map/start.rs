@@ -5,17 +5,21 @@ use std::path::{Path, PathBuf};
 use egui::{Align, Align2, Layout, Rect, Response, Role, Sense, Ui, Vec2, WidgetInfo};
 
 use crate::action::{Action, Situation};
+use crate::thumbnails::Thumbnails;
 use crate::wishes::Wishes;
 use crate::{icons, theme, widgets};
 
-const WIDTH: f32 = 440.0;
+const WIDTH: f32 = 460.0;
 const TILE: f32 = 52.0;
+/// Height of a recent file, with its thumbnail.
+const RECENT: f32 = 44.0;
 
 /// Draws the page; `open` gets a recent file that was clicked.
 pub(crate) fn start_ui(
     ui: &mut Ui,
     rect: Rect,
     recent: &[PathBuf],
+    thumbnails: &mut Thumbnails,
     now: &Situation,
     wishes: &mut Wishes,
     open: &mut Vec<PathBuf>,
@@ -23,7 +27,7 @@ pub(crate) fn start_ui(
     let palette = theme::of(ui);
     ui.painter().rect_filled(rect, 0.0, palette.well);
     let recent_rows = recent.len().min(6);
-    let height = 330.0 + if recent_rows > 0 { 44.0 + recent_rows as f32 * 34.0 } else { 0.0 };
+    let height = 330.0 + if recent_rows > 0 { 44.0 + recent_rows as f32 * (RECENT + 4.0) } else { 0.0 };
     let top = (rect.center().y - 0.5 * height - 16.0).max(rect.top() + 16.0);
     let width = WIDTH.min(rect.width() - 32.0);
     let page =
@@ -50,7 +54,8 @@ pub(crate) fn start_ui(
             ui.label(egui::RichText::new("RECENT").font(theme::strong_font(11.0)).color(palette.weak));
             ui.add_space(2.0);
             for path in recent.iter().take(recent_rows) {
-                if recent_row(ui, path).clicked() {
+                let picture = thumbnails.texture(ui.ctx(), path).map(|texture| (texture.id(), texture.size_vec2()));
+                if recent_row(ui, path, picture).clicked() {
                     open.push(path.clone());
                 }
             }
@@ -89,28 +94,34 @@ fn tile(ui: &mut Ui, action: Action) -> Response {
     response
 }
 
-fn recent_row(ui: &mut Ui, path: &Path) -> Response {
+fn recent_row(ui: &mut Ui, path: &Path, picture: Option<(egui::TextureId, Vec2)>) -> Response {
     let palette = theme::of(ui);
     let name = path.file_name().map_or_else(|| path.to_string_lossy(), |name| name.to_string_lossy()).into_owned();
     let folder = path.parent().map_or_else(String::new, |folder| folder.to_string_lossy().into_owned());
-    let (rect, response) = ui.allocate_exact_size(Vec2::new(ui.available_width(), 30.0), Sense::click());
+    let (rect, response) = ui.allocate_exact_size(Vec2::new(ui.available_width(), RECENT), Sense::click());
     response.widget_info(|| WidgetInfo::labeled(Role::Button, true, format!("Open {name}")));
     if response.hovered() || response.has_focus() {
         ui.painter().rect_filled(rect, theme::RADIUS, palette.hover);
     }
     let model = matches!(path.extension().and_then(|e| e.to_str()), Some("pth" | "pt" | "safetensors"));
     let icon = if model { icons::BRAIN } else { icons::IMAGE };
-    ui.painter().text(
-        rect.left_center() + egui::vec2(28.0, 0.0),
-        Align2::CENTER_CENTER,
-        icon,
-        theme::icon_font(16.0),
-        palette.weak,
-    );
-    let font = egui::FontId::proportional(theme::BODY);
-    let inside = Rect::from_min_max(rect.min + egui::vec2(56.0, 0.0), rect.max - egui::vec2(10.0, 0.0));
-    let end = widgets::text_in(ui, inside, &name, font.clone(), palette.text);
-    let beside = Rect::from_min_max(egui::pos2((end + 12.0).min(inside.right()), rect.top()), inside.max);
-    widgets::text_in(ui, beside, &folder, font, palette.weak);
+    let place = Rect::from_center_size(rect.left_center() + egui::vec2(28.0, 0.0), Vec2::new(52.0, RECENT - 6.0));
+    match picture {
+        Some((texture, size)) => {
+            let shown = Rect::from_center_size(place.center(), size * (place.size() / size).min_elem());
+            let whole = Rect::from_min_max(egui::Pos2::ZERO, egui::pos2(1.0, 1.0));
+            ui.painter().image(texture, shown, whole, egui::Color32::WHITE);
+        }
+        None => {
+            let font = theme::icon_font(18.0);
+            ui.painter().text(place.center(), Align2::CENTER_CENTER, icon, font, palette.weak);
+        }
+    }
+    let inside = Rect::from_min_max(rect.min + egui::vec2(64.0, 4.0), rect.max - egui::vec2(10.0, 4.0));
+    let middle = inside.center().y;
+    let upper = Rect::from_min_max(inside.min, egui::pos2(inside.right(), middle));
+    let lower = Rect::from_min_max(egui::pos2(inside.left(), middle), inside.max);
+    widgets::text_in(ui, upper, &name, egui::FontId::proportional(theme::BODY), palette.text);
+    widgets::text_in(ui, lower, &folder, egui::FontId::proportional(theme::SMALL), palette.weak);
     response.on_hover_text(path.to_string_lossy())
 }

@@ -1,6 +1,6 @@
 //! What the map widget remembers between frames.
 
-use nunatak_domain::geo::GeoPos;
+use nunatak_domain::geo::{GeoBounds, GeoPos};
 use nunatak_domain::layer::LayerId;
 use nunatak_domain::map::Swipe;
 
@@ -32,6 +32,14 @@ pub(crate) struct MapState {
     pub double_clicked: bool,
     /// Start of the box being dragged, in points.
     pub(super) box_from: Option<egui::Pos2>,
+    /// That box began with Shift: where `box_explains`, it is explained and not zoomed to.
+    pub(super) box_by_shift: bool,
+    /// A Shift-dragged box means "explain this"; the shell says when.
+    pub box_explains: bool,
+    /// A box to explain; the shell takes it.
+    pub explain_box: Option<GeoBounds>,
+    /// "Fit layer" was pressed where the map is empty; the shell takes it.
+    pub fit_pressed: bool,
     /// Tiles are missing since this time.
     pub(super) missing_since: Option<f64>,
     /// A new layer: brought into view where the map looks elsewhere.

@@ -6,7 +6,7 @@ use egui::{ComboBox, DragValue, Ui};
 use nunatak_app::Session;
 use nunatak_domain::job::Connectivity;
 use nunatak_domain::layer::{Layer, LayerId};
-use nunatak_domain::map::MapView;
+use nunatak_domain::map::{MapView, Swipe};
 use nunatak_domain::style::Style;
 
 pub(crate) use super::export_options::view_picture;
@@ -22,6 +22,8 @@ pub(crate) struct ExportPanel {
     /// The person typed or chose the path: it stays when the format changes.
     pub path_chosen: bool,
     pub overwrite: bool,
+    /// The layer that was chosen on the map when the panel last turned to it.
+    followed: Option<LayerId>,
     knobs: PolygonKnobs,
 }
 
@@ -33,12 +35,21 @@ impl Default for ExportPanel {
             path: String::new(),
             path_chosen: false,
             overwrite: false,
+            followed: None,
             knobs: PolygonKnobs { connectivity: Connectivity::Four, min_area: 0.0, simplify: 0.0 },
         }
     }
 }
 
 impl ExportPanel {
+    /// Turns to the layer chosen on the map whenever that becomes another one.
+    pub(crate) fn follow(&mut self, session: &Session, chosen: Option<LayerId>) {
+        if chosen != self.followed {
+            self.followed = chosen;
+            self.turn_to(session, chosen);
+        }
+    }
+
     /// Turns to a layer; a class map wins where nobody said which.
     pub(crate) fn turn_to(&mut self, session: &Session, layer: Option<LayerId>) {
         let classes = |layer: &&Layer| matches!(layer.style, Style::Classes { .. });
@@ -57,7 +68,7 @@ pub(crate) fn export_ui(
     ui: &mut Ui,
     session: &Session,
     state: &mut ExportPanel,
-    view: &MapView,
+    map: (&MapView, Option<Swipe>),
     folder: &Path,
     wishes: &mut Wishes,
 ) {
@@ -87,7 +98,7 @@ pub(crate) fn export_ui(
     }
     ui.add_space(2.0 * theme::UNIT);
     path_ui(ui, state, layer, folder, wishes);
-    write_ui(ui, session, state, layer, view, wishes);
+    write_ui(ui, session, state, layer, map, wishes);
 }
 
 fn choose_layer(ui: &mut Ui, session: &Session, layer: &Layer, state: &mut ExportPanel) {
@@ -155,12 +166,19 @@ fn path_ui(ui: &mut Ui, state: &mut ExportPanel, layer: &Layer, folder: &Path, w
     ui.checkbox(&mut state.overwrite, "Replace the file if it exists");
 }
 
-fn write_ui(ui: &mut Ui, session: &Session, state: &ExportPanel, layer: &Layer, view: &MapView, wishes: &mut Wishes) {
+fn write_ui(
+    ui: &mut Ui,
+    session: &Session,
+    state: &ExportPanel,
+    layer: &Layer,
+    map: (&MapView, Option<Swipe>),
+    wishes: &mut Wishes,
+) {
     let out = path_of(&state.path);
     let ready = !state.path.trim().is_empty();
     ui.add_space(theme::UNIT);
     widgets::line(ui, |ui| {
-        let all = commands(session, layer, state.format, &out, state.knobs, view, state.overwrite);
+        let all = commands(session, layer, state.format, &out, state.knobs, map, state.overwrite);
         let lines: Vec<String> = all.iter().filter_map(|command| session.command_line(command)).collect();
         if widgets::primary_button(ui, ready, &format!("{}  Export", icons::EXPORT))
             .accessible_name("Write file")

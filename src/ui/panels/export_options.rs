@@ -4,10 +4,11 @@ use std::path::{Path, PathBuf};
 
 use nunatak_app::{Command, Session};
 use nunatak_domain::job::{
-    Connectivity, ConvertConfig, PolygonizeConfig, PriorConfig, RasterLook, RenderConfig, SimilarityMode,
+    Connectivity, ConvertConfig, PictureReferences, PictureSwipe, PolygonizeConfig, PriorConfig, RasterLook,
+    RenderConfig, SimilarityMode, SmallPolygons,
 };
 use nunatak_domain::layer::{Layer, LayerSource};
-use nunatak_domain::map::MapView;
+use nunatak_domain::map::{MapView, Swipe};
 use nunatak_domain::scene::SceneInfo;
 use nunatak_domain::style::Style;
 
@@ -96,14 +97,14 @@ pub(super) fn commands(
     format: Format,
     out: &Path,
     knobs: PolygonKnobs,
-    view: &MapView,
+    (view, swipe): (&MapView, Option<Swipe>),
     overwrite: bool,
 ) -> Vec<Command> {
     let Some(scene) = session.scene(layer.source.scene()) else { return Vec::new() };
     let raster = scene.info.path.clone();
     let out = out.to_owned();
     match format {
-        Format::PictureOfView => vec![view_picture(session, view, out, overwrite)],
+        Format::PictureOfView => vec![view_picture(session, view, swipe, out, overwrite)],
         Format::PictureOfLayer => vec![layer_picture(&scene.info, layer, out, overwrite)],
         _ if matches!(layer.source, LayerSource::Prior { .. }) => {
             let references = out.with_extension("references.csv");
@@ -129,6 +130,7 @@ pub(super) fn commands(
                 out,
                 connectivity,
                 min_area,
+                small: SmallPolygons::Merge,
                 simplify,
                 classes: None,
                 overwrite,
@@ -137,10 +139,26 @@ pub(super) fn commands(
     }
 }
 
-/// A picture of what the map shows. A prior is drawn live and has no file: it is left out.
-pub(crate) fn view_picture(session: &Session, view: &MapView, out: PathBuf, overwrite: bool) -> Command {
-    let shown = |layer: &&Layer| layer.visible && matches!(layer.source, LayerSource::Scene { .. });
+/// A picture of what the map shows, live priors and the swipe divider with it.
+pub(crate) fn view_picture(
+    session: &Session,
+    view: &MapView,
+    swipe: Option<Swipe>,
+    out: PathBuf,
+    overwrite: bool,
+) -> Command {
+    let with_prior = session.prior().is_ok();
+    let shown = |layer: &&Layer| layer.visible && (with_prior || matches!(layer.source, LayerSource::Scene { .. }));
     let layers = || session.layers().iter().filter(shown);
+    let references = || PictureReferences {
+        references: session.references().references.clone(),
+        normalisation: session.reference_normalisation(),
+    };
+    let priors = layers().any(|layer| matches!(layer.source, LayerSource::Prior { .. }));
+    let swipe = swipe.and_then(|swipe| {
+        let raster = layers().position(|layer| layer.id == swipe.layer)?;
+        Some(PictureSwipe { at: swipe.at, raster })
+    });
     let path = |layer: &Layer| Some(session.scene(layer.source.scene())?.info.path.clone());
     Command::Render(RenderConfig {
         rasters: layers().filter_map(path).collect(),
@@ -153,6 +171,8 @@ pub(crate) fn view_picture(session: &Session, view: &MapView, out: PathBuf, over
         bands: layers().next().and_then(drawn_bands),
         overlay_opacity: layers().nth(1).map_or(1.0, |layer| layer.opacity),
         looks: layers().map(look).collect(),
+        references: priors.then(references),
+        swipe,
         overwrite,
     })
 }
@@ -162,11 +182,12 @@ fn drawn_bands(layer: &Layer) -> Option<Vec<usize>> {
 }
 
 fn look(layer: &Layer) -> RasterLook {
-    RasterLook { style: layer.style.clone(), opacity: layer.opacity, blend: layer.blend }
+    let prior = matches!(layer.source, LayerSource::Prior { .. });
+    RasterLook { style: layer.style.clone(), opacity: layer.opacity, blend: layer.blend, prior }
 }
 
 /// All of a layer in its own CRS, whatever the map's is.
-fn layer_picture(info: &SceneInfo, layer: &Layer, out: PathBuf, overwrite: bool) -> Command {
+pub(super) fn layer_picture(info: &SceneInfo, layer: &Layer, out: PathBuf, overwrite: bool) -> Command {
     const LONGEST_PX: f64 = 8192.0;
     let bounds = info.bounds();
     let side = Some(info.map_transform().pixel_area().sqrt());
@@ -183,6 +204,8 @@ fn layer_picture(info: &SceneInfo, layer: &Layer, out: PathBuf, overwrite: bool)
         bands: drawn_bands(layer),
         overlay_opacity: 1.0,
         looks: vec![RasterLook { opacity: 1.0, ..look(layer) }],
+        references: None,
+        swipe: None,
         overwrite,
     })
 }

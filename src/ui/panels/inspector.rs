@@ -25,6 +25,8 @@ pub(crate) struct Pin {
     pub tag: u64,
     pub geo: GeoPos,
     pub color: Color32,
+    /// Given by the person; empty is its number.
+    pub name: String,
     pub answer: Option<ProbeAnswer>,
     /// When it was pinned, in seconds of the window's clock.
     pub pinned_at: f64,
@@ -35,12 +37,23 @@ pub(crate) struct InspectorPanel {
     pub pins: Vec<Pin>,
     pub next_tag: u64,
     pub cursor_on_map: bool,
+    /// The pin that is shown while the cursor is elsewhere; `None` is the last one.
+    pub selected: Option<u64>,
+    renaming: Option<(u64, String)>,
     values_open: bool,
 }
 
 impl Default for InspectorPanel {
     fn default() -> Self {
-        Self { cursor: None, pins: Vec::new(), next_tag: 1, cursor_on_map: false, values_open: false }
+        Self {
+            cursor: None,
+            pins: Vec::new(),
+            next_tag: 1,
+            cursor_on_map: false,
+            selected: None,
+            renaming: None,
+            values_open: false,
+        }
     }
 }
 
@@ -56,13 +69,28 @@ impl InspectorPanel {
 
     /// What is shown in detail.
     pub(crate) fn shown(&self) -> Option<&ProbeAnswer> {
-        let pinned = self.pins.iter().rev().find_map(|pin| pin.answer.as_ref());
+        let pinned = self.selected_pin().and_then(|(_, pin)| pin.answer.as_ref());
         if self.cursor_on_map { self.cursor.as_ref() } else { pinned.or(self.cursor.as_ref()) }
     }
 
-    /// The spectrum a new reference would get: the last pin's on the top imagery layer.
+    /// The pin that was chosen, else the last one, with its number.
+    fn selected_pin(&self) -> Option<(usize, &Pin)> {
+        let mut pins = self.pins.iter().enumerate().map(|(i, pin)| (i + 1, pin));
+        pins.clone().find(|(_, pin)| Some(pin.tag) == self.selected).or_else(|| pins.next_back())
+    }
+
+    /// What the panel is about: the cursor or one of the pins; nothing before there is either.
+    pub(crate) fn heading(&self) -> String {
+        match self.selected_pin() {
+            Some((number, pin)) if !self.cursor_on_map => pin_title(number, pin),
+            _ if self.cursor.is_some() => "at the cursor".to_owned(),
+            _ => String::new(),
+        }
+    }
+
+    /// The spectrum a new reference would get: the chosen pin's on the top imagery layer.
     pub(crate) fn pinned_spectrum(&self, session: &Session) -> Option<(Color32, Vec<f64>)> {
-        let pin = self.pins.last()?;
+        let (_, pin) = self.selected_pin()?;
         let (probe, _) = imagery(session, pin.answer.as_ref()?)?;
         let stored = probe.values.iter().copied().collect::<Option<Vec<f64>>>()?;
         Some((pin.color, session.reference_values(probe.scene, &stored)))
@@ -123,12 +151,7 @@ fn spectrum(ui: &mut Ui, session: &Session, state: &InspectorPanel, answer: &Pro
     for (number, pin) in state.pins.iter().enumerate() {
         let Some((pinned, _)) = pin.answer.as_ref().and_then(|answer| imagery(session, answer)) else { continue };
         let main = !state.cursor_on_map && pin.tag == answer.probe.tag;
-        curves.push(Curve {
-            name: format!("Pin {}", number + 1),
-            color: pin.color,
-            values: scaled(&pinned.values),
-            main,
-        });
+        curves.push(Curve { name: pin_title(number + 1, pin), color: pin.color, values: scaled(&pinned.values), main });
     }
     if state.cursor_on_map || state.pins.is_empty() {
         curves.push(Curve {
@@ -181,34 +204,104 @@ fn csv(axis: &SpectrumAxis, curves: &[Curve]) -> String {
     text
 }
 
+fn pin_title(number: usize, pin: &Pin) -> String {
+    if pin.name.is_empty() { format!("Pin {number}") } else { pin.name.clone() }
+}
+
 fn pins_ui(ui: &mut Ui, session: &Session, state: &mut InspectorPanel, wishes: &mut Wishes) {
     let mut remove = None;
-    for (number, pin) in state.pins.iter().enumerate() {
+    let shown = state.selected_pin().filter(|_| !state.cursor_on_map).map(|(_, pin)| pin.tag);
+    let InspectorPanel { pins, selected, renaming, .. } = state;
+    for (index, pin) in pins.iter_mut().enumerate() {
         ui.push_id(pin.tag, |ui| {
             widgets::line(ui, |ui| {
                 widgets::swatch(ui, pin.color);
-                let class = pin.answer.as_ref().and_then(|answer| class_of(session, answer));
-                let name = class
-                    .map_or_else(|| format!("Pin {}", number + 1), |(_, name)| format!("Pin {} · {name}", number + 1));
-                ui.label(name);
-                ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
-                    if widgets::icon_button(ui, icons::X, &format!("Remove pin {}", number + 1), false).clicked() {
-                        remove = Some(number);
-                    }
-                    if widgets::icon_button(ui, icons::TARGET, "Centre the map here", false).clicked() {
-                        wishes.look_at = Some(nunatak_domain::geo::GeoBounds {
-                            min_x: pin.geo.x,
-                            min_y: pin.geo.y,
-                            max_x: pin.geo.x,
-                            max_y: pin.geo.y,
-                        });
-                    }
-                });
+                if renaming.as_ref().is_some_and(|(tag, _)| *tag == pin.tag) {
+                    rename_pin(ui, pin, renaming);
+                    return;
+                }
+                let row = pin_row(ui, session, index + 1, pin, shown == Some(pin.tag));
+                if row.clicked() {
+                    *selected = Some(pin.tag);
+                    wishes.look_at = Some(at(pin.geo));
+                }
+                let more = widgets::small_icon_button(ui, icons::DOTS_THREE, &format!("More for pin {}", index + 1));
+                let mut menu = |ui: &mut Ui| pin_menu(ui, session, pin, renaming, wishes);
+                egui::Popup::menu(&more).show(&mut menu);
+                row.context_menu(menu);
+                if widgets::small_icon_button(ui, icons::X, &format!("Remove pin {}", index + 1)).clicked() {
+                    remove = Some(index);
+                }
             });
         });
     }
-    if let Some(number) = remove {
-        state.pins.remove(number);
+    if let Some(index) = remove {
+        pins.remove(index);
+    }
+}
+
+/// A box without a size: the map moves there at the scale it has.
+const fn at(geo: GeoPos) -> nunatak_domain::geo::GeoBounds {
+    nunatak_domain::geo::GeoBounds { min_x: geo.x, min_y: geo.y, max_x: geo.x, max_y: geo.y }
+}
+
+fn pin_row(ui: &mut Ui, session: &Session, number: usize, pin: &Pin, shown: bool) -> egui::Response {
+    let palette = theme::of(ui);
+    let width = ui.available_width() - 2.0 * (theme::SMALL_BUTTON + ui.spacing().item_spacing.x);
+    let size = egui::vec2(width.max(40.0), theme::SMALL_BUTTON);
+    let (rect, response) = ui.allocate_exact_size(size, egui::Sense::click());
+    let title = pin_title(number, pin);
+    response.widget_info(|| {
+        egui::WidgetInfo::selected(egui::Role::Button, true, shown, format!("Show {}", title.to_lowercase()))
+    });
+    let fill = match (shown, response.hovered()) {
+        (true, _) => palette.chosen,
+        (false, true) => palette.hover,
+        (false, false) => Color32::TRANSPARENT,
+    };
+    ui.painter().rect_filled(rect, theme::RADIUS, fill);
+    let inside = rect.shrink2(egui::vec2(6.0, 0.0));
+    let font = egui::FontId::proportional(theme::BODY);
+    let end = widgets::text_in(ui, inside, &title, font.clone(), palette.text);
+    if let Some((_, class)) = pin.answer.as_ref().and_then(|answer| class_of(session, answer)) {
+        let beside = egui::Rect::from_min_max(egui::pos2(end + 8.0, rect.top()), inside.max);
+        widgets::text_in(ui, beside, &class, font, palette.weak);
+    }
+    response.on_hover_text("Click: show this pin and centre the map on it")
+}
+
+fn pin_menu(ui: &mut Ui, session: &Session, pin: &Pin, renaming: &mut Option<(u64, String)>, wishes: &mut Wishes) {
+    ui.set_min_width(180.0);
+    let entry = |ui: &mut Ui, enabled: bool, icon: &str, text: &str| {
+        let button = egui::Button::new(format!("{icon}  {text}")).frame_when_inactive(false);
+        ui.add_enabled(enabled, button).on_disabled_hover_text("Open a model first").clicked()
+    };
+    if entry(ui, session.model().is_some(), icons::SPARKLE, "Explain this pixel") {
+        wishes.explain = Some(pin.geo);
+    }
+    if entry(ui, true, icons::TARGET, "Centre the map here") {
+        wishes.look_at = Some(at(pin.geo));
+    }
+    if entry(ui, true, icons::PENCIL_SIMPLE, "Rename") {
+        *renaming = Some((pin.tag, pin.name.clone()));
+    }
+    if entry(ui, true, icons::COPY, "Copy coordinates") {
+        wishes.copy(ui, "Coordinates", format!("{} {}", pin.geo.x, pin.geo.y));
+    }
+}
+
+fn rename_pin(ui: &mut Ui, pin: &mut Pin, renaming: &mut Option<(u64, String)>) {
+    let Some((_, text)) = renaming else { return };
+    let edit = egui::TextEdit::singleline(text).desired_width(ui.available_width()).hint_text("Name of the pin");
+    let response = ui.add(edit).accessible_name("Pin name");
+    let escape = ui.input(|input| input.key_pressed(egui::Key::Escape));
+    if response.lost_focus() || escape {
+        if !escape {
+            text.trim().clone_into(&mut pin.name);
+        }
+        *renaming = None;
+    } else if !response.has_focus() {
+        response.request_focus();
     }
 }
 

@@ -4,7 +4,7 @@
 
 use egui::{Align2, FontId, Rect, Response, Role, Sense, Ui, Vec2, WidgetInfo};
 use nunatak_app::{Command, Session};
-use nunatak_domain::job::{ConvertConfig, RenderConfig};
+use nunatak_domain::job::ConvertConfig;
 use nunatak_domain::layer::{Layer, LayerId, LayerSource};
 use nunatak_domain::style::Style;
 
@@ -32,7 +32,7 @@ pub(super) fn layer_row(
     wishes: &mut Wishes,
 ) -> Rect {
     let palette = theme::of(ui);
-    let size = Vec2::new(ui.available_width(), theme::ROW + 4.0);
+    let size = Vec2::new(ui.available_width(), theme::LAYER_ROW);
     let (rect, response) = ui.allocate_exact_size(size, Sense::click_and_drag());
     let selected = *chosen == Some(layer.id);
     response.widget_info(|| WidgetInfo::selected(Role::ListItem, true, selected, &layer.name));
@@ -50,8 +50,9 @@ pub(super) fn layer_row(
     ui.painter().rect_filled(rect, theme::RADIUS, fill);
     let ink = if layer.visible { palette.text } else { palette.weak };
 
-    let eye = Rect::from_min_size(rect.min + egui::vec2(2.0, 2.0), Vec2::splat(theme::ICON_BUTTON));
-    let dots = Rect::from_min_size(rect.right_top() + egui::vec2(-30.0, 2.0), Vec2::splat(theme::ICON_BUTTON));
+    let button = Vec2::splat(theme::SMALL_BUTTON);
+    let eye = Rect::from_min_size(rect.min + egui::vec2(2.0, 1.0), button);
+    let dots = Rect::from_min_size(rect.right_top() + egui::vec2(-2.0 - button.x, 1.0), button);
     let percent =
         Rect::from_min_max(egui::pos2(dots.left() - 44.0, rect.top()), egui::pos2(dots.left(), rect.bottom()));
     let name = Rect::from_min_max(egui::pos2(eye.right() + 26.0, rect.top()), percent.left_bottom());
@@ -109,7 +110,7 @@ fn eye_button(ui: &mut Ui, rect: Rect, layer: &Layer, wishes: &mut Wishes) {
     let icon = if layer.visible { icons::EYE } else { icons::EYE_SLASH };
     let builder = egui::UiBuilder::new().id_salt(("eye", layer.id)).max_rect(rect);
     ui.scope_builder(builder, |ui| {
-        if widgets::icon_button(ui, icon, &label, false).clicked() {
+        if widgets::small_icon_button(ui, icon, &label).clicked() {
             wishes.commands.push(Command::SetVisible { layer: layer.id, visible: !layer.visible });
         }
     });
@@ -127,7 +128,7 @@ fn dots_button(
     let builder = egui::UiBuilder::new().id_salt(("dots", layer.id)).max_rect(rect);
     ui.scope_builder(builder, |ui| {
         let label = format!("More for {}", layer.name);
-        let button = widgets::icon_button(ui, icons::DOTS_THREE, &label, false);
+        let button = widgets::small_icon_button(ui, icons::DOTS_THREE, &label);
         egui::Popup::menu(&button).show(|ui| menu(ui, session, layer, state, wishes));
     });
     row.context_menu(|ui| menu(ui, session, layer, state, wishes));
@@ -138,7 +139,7 @@ fn menu(ui: &mut Ui, session: &Session, layer: &Layer, state: &mut LayersPanel, 
     let entry = |ui: &mut Ui, icon: &str, text: &str| {
         ui.add(egui::Button::new(format!("{icon}  {text}")).frame_when_inactive(false)).clicked()
     };
-    if entry(ui, icons::FRAME_CORNERS, "Zoom to layer") {
+    if entry(ui, icons::FRAME_CORNERS, "Fit layer") {
         wishes.look_at = session.layer_bounds(layer.id);
     }
     if entry(ui, icons::PENCIL_SIMPLE, "Rename") {
@@ -159,6 +160,13 @@ fn menu(ui: &mut Ui, session: &Session, layer: &Layer, state: &mut LayersPanel, 
     {
         wishes.copy(ui, "Command", line);
     }
+    let style = Command::SetStyle { layer: layer.id, style: layer.style.clone() };
+    if let Some(line) = session.command_line(&style)
+        && matches!(layer.source, LayerSource::Scene { .. })
+        && entry(ui, icons::PALETTE, "Copy style as command")
+    {
+        wishes.copy(ui, "Command", line);
+    }
     if let Some(scene) = session.scene(layer.source.scene())
         && entry(ui, icons::COPY, "Copy path")
     {
@@ -172,7 +180,10 @@ fn menu(ui: &mut Ui, session: &Session, layer: &Layer, state: &mut LayersPanel, 
 
 /// What makes this layer's picture in a shell.
 fn as_command(session: &Session, layer: &Layer) -> Option<Command> {
-    let LayerSource::Scene { scene } = layer.source else { return None };
+    let scene = match layer.source {
+        LayerSource::Scene { scene } => scene,
+        LayerSource::Prior { scene } => return Some(Command::ShowPrior { scene }),
+    };
     let info = &session.scene(scene)?.info;
     let name = info.path.with_extension("png").file_name()?.to_owned();
     Some(match layer.style {
@@ -183,18 +194,7 @@ fn as_command(session: &Session, layer: &Layer) -> Option<Command> {
             bands: None,
             overwrite: false,
         }),
-        _ => Command::Render(RenderConfig {
-            rasters: vec![info.path.clone()],
-            out: name.into(),
-            width_px: 1200,
-            height_px: 800,
-            bbox: None,
-            crs: None,
-            bands: Some(layer.style.bands()),
-            overlay_opacity: 1.0,
-            looks: Vec::new(),
-            overwrite: false,
-        }),
+        _ => super::export_options::layer_picture(info, layer, name.into(), false),
     })
 }
 

@@ -82,7 +82,7 @@ fn reorder(ui: &Ui, layers: &[Layer], state: &mut LayersPanel, tops: &[(LayerId,
     let Some(RowDrag::Order { layer }) = state.drag else { return };
     let Some(pointer) = ui.input(|input| input.pointer.latest_pos()) else { return };
     let bottom = ui.min_rect().bottom();
-    let row = tops.iter().take_while(|(_, top)| pointer.y > top + 0.5 * theme::ROW).count();
+    let row = tops.iter().take_while(|(_, top)| pointer.y > top + 0.5 * theme::LAYER_ROW).count();
     let y = tops.get(row).map_or(bottom, |(_, top)| *top);
     let palette = theme::of(ui);
     ui.painter().hline(ui.max_rect().x_range(), y, egui::Stroke::new(2.0, palette.accent));

@@ -1,6 +1,7 @@
 //! One file per panel. A panel draws from the session and its own small state and says what it
 //! wants in `Wishes`; it changes nothing itself.
 
+mod bands;
 mod export;
 mod export_options;
 mod inspector;
@@ -13,6 +14,7 @@ mod style;
 mod tools;
 mod top_bar;
 
+pub(crate) use bands::{BandsDialog, misfit};
 pub(crate) use export::{ExportPanel, export_ui, view_picture};
 pub(crate) use inspector::{InspectorPanel, Pin, inspector_ui};
 pub(crate) use layers::{LayersPanel, layers_ui};

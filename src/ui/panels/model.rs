@@ -6,13 +6,11 @@ use nunatak_domain::layer::{LayerRole, LayerSource, SceneId};
 use nunatak_domain::model::{ModelRecord, NodataRule, Normalisation};
 use nunatak_domain::scene::SceneInfo;
 
+use super::bands::misfit;
 use crate::action::{Action, Situation};
 use crate::widgets;
 use crate::wishes::Wishes;
 use crate::{icons, theme};
-
-/// Mismatches said one by one; the rest is counted.
-const SHOWN_MISMATCHES: usize = 2;
 
 pub(crate) struct ModelPanel {
     pub open: bool,
@@ -40,7 +38,7 @@ pub(crate) fn model_ui(
     ui: &mut Ui,
     session: &Session,
     state: &mut ModelPanel,
-    target: Option<SceneId>,
+    (target, bands): (Option<SceneId>, Option<Vec<usize>>),
     now: &Situation,
     wishes: &mut Wishes,
 ) {
@@ -60,14 +58,14 @@ pub(crate) fn model_ui(
             }
             return;
         };
-        summary(ui, model, state);
-        run_ui(ui, session, model, state, target, now, wishes);
+        summary(ui, session, model, state, wishes);
+        run_ui(ui, session, model, state, (target, bands), now, wishes);
     });
     state.open = open;
     wishes.actions.extend(actions);
 }
 
-fn summary(ui: &mut Ui, model: &OpenModel, state: &mut ModelPanel) {
+fn summary(ui: &mut Ui, session: &Session, model: &OpenModel, state: &mut ModelPanel, wishes: &mut Wishes) {
     let record = &model.record;
     let name = model.path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
     let title = egui::RichText::new(name).font(theme::strong_font(14.0));
@@ -82,7 +80,7 @@ fn summary(ui: &mut Ui, model: &OpenModel, state: &mut ModelPanel) {
         .color(theme::of(ui).weak),
     );
     ui.horizontal_wrapped(|ui| {
-        ui.spacing_mut().item_spacing.x = 3.0 * theme::UNIT;
+        ui.spacing_mut().item_spacing = egui::vec2(3.0 * theme::UNIT, 0.0);
         for class in &record.classes.classes {
             widgets::chip(ui, theme::color(class.color), &class.name);
         }
@@ -94,7 +92,27 @@ fn summary(ui: &mut Ui, model: &OpenModel, state: &mut ModelPanel) {
         });
     }
     let mut open = state.details_open;
-    widgets::section(ui, "Record", &mut open, |_| {}, |ui| details(ui, record));
+    widgets::section(
+        ui,
+        "Record",
+        &mut open,
+        |_| {},
+        |ui| {
+            details(ui, record);
+            widgets::line(ui, |ui| {
+                let info = Action::ExportModel.info();
+                if ui.button(format!("{}  {}", icons::FLOPPY_DISK, info.text)).on_hover_text(info.tooltip).clicked() {
+                    wishes.actions.push(Action::ExportModel);
+                }
+                let command = Command::ExportModel { path: "model.safetensors".into(), overwrite: false };
+                if let Some(line) = session.command_line(&command)
+                    && widgets::icon_button(ui, icons::TERMINAL_WINDOW, "Copy saving as command", false).clicked()
+                {
+                    wishes.copy(ui, "Command", line);
+                }
+            });
+        },
+    );
     state.details_open = open;
 }
 
@@ -134,7 +152,7 @@ fn run_ui(
     session: &Session,
     model: &OpenModel,
     state: &mut ModelPanel,
-    target: Option<SceneId>,
+    (target, bands): (Option<SceneId>, Option<Vec<usize>>),
     now: &Situation,
     wishes: &mut Wishes,
 ) {
@@ -158,18 +176,7 @@ fn run_ui(
     });
     let scene = target.and_then(|scene| session.scene(scene));
     if let Some(scene) = scene {
-        let mut notes = mismatches(&scene.info, &model.record);
-        let n_more = notes.len().saturating_sub(SHOWN_MISMATCHES);
-        if n_more > 0 {
-            notes.truncate(SHOWN_MISMATCHES);
-            notes.push(format!("{n_more} more bands do not match."));
-        }
-        for note in notes {
-            ui.horizontal_wrapped(|ui| {
-                ui.label(egui::RichText::new(icons::WARNING).color(theme::of(ui).warning));
-                ui.label(note);
-            });
-        }
+        bands_ui(ui, &scene.info, &model.record, bands.as_deref());
     }
     ui.add_space(theme::UNIT);
     widgets::line(ui, |ui| {
@@ -181,7 +188,12 @@ fn run_ui(
         if run.on_disabled_hover_text("Open a raster first").clicked() {
             wishes.actions.push(Action::Predict);
         }
-        let command = target.map(|scene| Command::PredictLayer { scene, class: state.class });
+        ui.add_enabled_ui(Action::ChooseBands.enabled(now), |ui| {
+            if widgets::action_button(ui, Action::ChooseBands.info(), false).clicked() {
+                wishes.actions.push(Action::ChooseBands);
+            }
+        });
+        let command = target.map(|scene| Command::PredictLayer { scene, class: state.class, bands: bands.clone() });
         if let Some(line) = command.and_then(|command| session.command_line(&command))
             && widgets::icon_button(ui, icons::TERMINAL_WINDOW, "Copy as command", false).clicked()
         {
@@ -189,25 +201,29 @@ fn run_ui(
         }
     });
     if let Some(scene) = scene {
-        ui.label(egui::RichText::new(format!("of {}", scene.info.name())).small().color(theme::of(ui).weak));
+        let text = format!("of {} · Shift-drag on the map explains a part", scene.info.name());
+        let label = egui::Label::new(egui::RichText::new(text).small().color(theme::of(ui).weak)).truncate();
+        ui.add(label).on_hover_text("Shift-drag a box on the map: Grad-CAM of that part only");
     }
 }
 
-/// Why a model and a raster may not go together; the session refuses what cannot work.
-fn mismatches(info: &SceneInfo, record: &ModelRecord) -> Vec<String> {
-    let mut notes = Vec::new();
-    let (has, wants) = (info.n_bands(), record.network.n_bands());
-    if has < wants {
-        notes.push(format!("The raster has {has} bands, the model wants {wants}."));
-    } else if has > wants {
-        notes.push(format!("The raster has {has} bands; the model takes the first {wants}."));
-    }
-    for (i, (band, wanted)) in info.bands.iter().zip(&record.bands).enumerate() {
-        if let (Some(has), Some(wants)) = (band.wavelength_nm, wanted.wavelength_nm)
-            && (has - wants).abs() > 40.0
-        {
-            notes.push(format!("Band {}: the raster has {has:.0} nm, the model was trained on {wants:.0} nm.", i + 1));
+/// What the model reads, where that is not simply all bands in order.
+fn bands_ui(ui: &mut Ui, info: &SceneInfo, record: &ModelRecord, bands: Option<&[usize]>) {
+    const SHOWN: usize = 12;
+    let palette = theme::of(ui);
+    let (icon, color, text) = match (bands, misfit(info, record)) {
+        (Some(bands), _) => {
+            let mut list: Vec<String> = bands.iter().take(SHOWN).map(|band| (band + 1).to_string()).collect();
+            if bands.len() > SHOWN {
+                list.push("…".to_owned());
+            }
+            (icons::STACK, palette.weak, format!("Reads the bands {}.", list.join(", ")))
         }
-    }
-    notes
+        (None, Some(reason)) => (icons::WARNING, palette.warning, reason),
+        (None, None) => return,
+    };
+    ui.horizontal_wrapped(|ui| {
+        ui.label(egui::RichText::new(icon).color(color));
+        ui.label(text);
+    });
 }

@@ -31,6 +31,9 @@ pub(crate) fn references_ui(
 ) {
     let mut open = state.open;
     let mut actions = Vec::new();
+    let save = Command::SaveReferences { path: "references.csv".into(), overwrite: false };
+    let line = session.command_line(&save).filter(|_| !session.references().references.is_empty());
+    let mut copied = false;
     let header = |ui: &mut Ui| {
         for action in [Action::SaveReferences, Action::OpenReferences] {
             let info = action.info();
@@ -41,9 +44,15 @@ pub(crate) fn references_ui(
                 }
             });
         }
+        if line.is_some() {
+            copied = widgets::icon_button(ui, icons::TERMINAL_WINDOW, "Copy saving as command", false).clicked();
+        }
     };
     widgets::section(ui, "References", &mut open, header, |ui| contents(ui, session, inspector, now, wishes));
     state.open = open;
+    if let Some(line) = line.filter(|_| copied) {
+        wishes.copy(ui, "Command", line);
+    }
     wishes.actions.extend(actions);
 }
 

@@ -5,6 +5,7 @@ use nunatak_app::{Command, JobStatus, Session};
 
 use crate::action::{Action, Situation};
 use crate::map::{self, MapState};
+use crate::toasts::Toasts;
 use crate::widgets::{self, numbers};
 use crate::wishes::Wishes;
 use crate::{icons, theme};
@@ -20,6 +21,7 @@ pub(crate) fn status_ui(
     session: &Session,
     state: &mut StatusBar,
     map: &mut MapState,
+    toasts: &mut Toasts,
     now: &Situation,
     wishes: &mut Wishes,
 ) {
@@ -30,6 +32,7 @@ pub(crate) fn status_ui(
             scale(ui, session, state, map);
         }
         ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
+            toasts.list_ui(ui);
             device(ui, session, now, wishes);
             jobs(ui, session, wishes);
         });

@@ -15,7 +15,7 @@ pub(crate) fn tools_ui(ui: &mut Ui, state: &MapState, now: &Situation, wishes: &
     }
     button(ui, Action::Swipe, state.swipe.is_some(), now, wishes);
     ui.separator();
-    for action in [Action::Fit, Action::ViewBack, Action::ViewForward] {
+    for action in [Action::FitLayer, Action::Fit, Action::ViewBack, Action::ViewForward] {
         button(ui, action, false, now, wishes);
     }
 }

@@ -8,12 +8,24 @@ use crate::saved::{Saved, Workspace};
 use crate::wishes::Wishes;
 use crate::{icons, theme, widgets};
 
-pub(crate) fn top_bar_ui(ui: &mut Ui, session: &Session, saved: &mut Saved, now: &Situation, wishes: &mut Wishes) {
+pub(crate) fn top_bar_ui(
+    ui: &mut Ui,
+    session: &Session,
+    title: &str,
+    saved: &mut Saved,
+    now: &Situation,
+    wishes: &mut Wishes,
+) {
     ui.horizontal_centered(|ui| {
         let menu = widgets::icon_button(ui, icons::LIST, "Menu", false);
         egui::Popup::menu(&menu).show(|ui| menu_ui(ui, now, wishes));
         ui.add_space(theme::UNIT);
-        ui.label(egui::RichText::new(title(session)).font(theme::strong_font(theme::BODY)));
+        let room = (0.5 * ui.max_rect().width() - 200.0).max(80.0);
+        ui.scope(|ui| {
+            ui.set_max_width(room);
+            let text = egui::RichText::new(title).font(theme::strong_font(theme::BODY));
+            ui.add(egui::Label::new(text).truncate());
+        });
         let center = ui.max_rect().center();
         let width = 220.0;
         let rect = egui::Rect::from_center_size(center, egui::vec2(width, ui.max_rect().height()));
@@ -46,11 +58,6 @@ pub(crate) fn top_bar_ui(ui: &mut Ui, session: &Session, saved: &mut Saved, now:
     });
 }
 
-fn title(session: &Session) -> String {
-    let bottom = session.layers().first().and_then(|layer| session.scene(layer.source.scene()));
-    bottom.map_or_else(|| "Nunatak".to_owned(), |scene| scene.info.name())
-}
-
 fn menu_ui(ui: &mut Ui, now: &Situation, wishes: &mut Wishes) {
     ui.set_min_width(200.0);
     for group in Group::ALL {
@@ -59,8 +66,10 @@ fn menu_ui(ui: &mut Ui, now: &Situation, wishes: &mut Wishes) {
             for info in TABLE.iter().filter(|info| info.group == group) {
                 let text = format!("{}  {}", info.icon, info.text);
                 let button = egui::Button::new(text).shortcut_text(info.keys(ui.ctx()));
-                let response = ui.add_enabled(info.action.enabled(now), button);
-                if response.on_hover_text(info.tooltip).clicked() {
+                let enabled = info.action.enabled(now);
+                let response = ui.add_enabled(enabled, button).on_hover_text(info.tooltip);
+                let why = if enabled { "" } else { info.action.reason(now) };
+                if response.on_disabled_hover_text(crate::toasts::sentence(why)).clicked() {
                     wishes.actions.push(info.action);
                 }
             }

@@ -1,5 +1,6 @@
 //! The window under kittest, without a display: clicks and keys in, session state out.
 
+mod choices;
 mod map;
 mod panels;
 mod support;

@@ -108,7 +108,7 @@ fn the_picture_of_the_view_is_drawn_as_the_map_is() {
 
     let shell = harness.state();
     let view = *shell.map.camera.view();
-    let command = crate::panels::view_picture(shell.session(), &view, "view.png".into(), false);
+    let command = crate::panels::view_picture(shell.session(), &view, None, "view.png".into(), false);
 
     let nunatak_app::Command::Render(config) = command else { panic!("{command:?}") };
     assert_eq!(config.bbox, Some(view.bounds()));
@@ -143,7 +143,7 @@ fn pictures_say_which_crs_their_box_is_in() {
     let shell = harness.state();
     let view = *shell.map.camera.view();
 
-    let of_view = crate::panels::view_picture(shell.session(), &view, "view.png".into(), false);
+    let of_view = crate::panels::view_picture(shell.session(), &view, None, "view.png".into(), false);
 
     let nunatak_app::Command::Render(config) = of_view else { panic!("{of_view:?}") };
     assert_eq!(config.crs, shell.session().map_crs().map(|crs| crs.code.clone().expect("a code")));

@@ -7,18 +7,23 @@ use crate::theme;
 
 /// A square button with one glyph of the icon font; `label` is its tooltip and its accessible name.
 pub(crate) fn icon_button(ui: &mut Ui, icon: &str, label: &str, selected: bool) -> Response {
-    glyph_button(ui, icon, label, label, selected)
+    glyph_button(ui, theme::ICON_BUTTON, icon, label, label, selected)
+}
+
+/// The same in rows that are lower than a button.
+pub(crate) fn small_icon_button(ui: &mut Ui, icon: &str, label: &str) -> Response {
+    glyph_button(ui, theme::SMALL_BUTTON, icon, label, label, false)
 }
 
 /// The button of an action, with its key and explanation in the tooltip.
 pub(crate) fn action_button(ui: &mut Ui, info: &ActionInfo, selected: bool) -> Response {
     let hint = info.hint(ui.ctx());
-    glyph_button(ui, info.icon, info.text, &hint, selected)
+    glyph_button(ui, theme::ICON_BUTTON, info.icon, info.text, &hint, selected)
 }
 
-fn glyph_button(ui: &mut Ui, icon: &str, label: &str, tooltip: &str, selected: bool) -> Response {
+fn glyph_button(ui: &mut Ui, side: f32, icon: &str, label: &str, tooltip: &str, selected: bool) -> Response {
     let palette = theme::of(ui);
-    let (rect, response) = ui.allocate_exact_size(Vec2::splat(theme::ICON_BUTTON), Sense::click());
+    let (rect, response) = ui.allocate_exact_size(Vec2::splat(side), Sense::click());
     let enabled = ui.is_enabled();
     response.widget_info(|| WidgetInfo::selected(Role::Button, enabled, selected, label));
     if ui.is_rect_visible(rect) {

@@ -12,8 +12,17 @@ pub(crate) fn section(
     actions: impl FnOnce(&mut Ui),
     contents: impl FnOnce(&mut Ui),
 ) {
+    fold_header(ui, title, "", open, actions);
+    if *open {
+        contents(ui);
+        ui.add_space(2.0 * theme::UNIT);
+    }
+}
+
+/// The header of a part that folds: title, a quiet `note` beside it, `actions` at its right end.
+pub(crate) fn fold_header(ui: &mut Ui, title: &str, note: &str, open: &mut bool, actions: impl FnOnce(&mut Ui)) {
     let palette = theme::of(ui);
-    let (rect, _) = ui.allocate_exact_size(Vec2::new(ui.available_width(), theme::ROW + 4.0), Sense::hover());
+    let (rect, _) = ui.allocate_exact_size(Vec2::new(ui.available_width(), theme::ROW), Sense::hover());
     let mut right = ui.new_child(
         egui::UiBuilder::new().id_salt((title, "actions")).max_rect(rect).layout(Layout::right_to_left(Align::Center)),
     );
@@ -21,7 +30,8 @@ pub(crate) fn section(
     actions(&mut right);
     let left = Rect::from_min_max(rect.min, egui::pos2(right.min_rect().left(), rect.max.y));
     let response = ui.interact(left, ui.scope_id().with((title, "fold")), Sense::click());
-    response.widget_info(|| WidgetInfo::selected(Role::Button, true, *open, title));
+    let label = if note.is_empty() { title.to_owned() } else { format!("{title}, {note}") };
+    response.widget_info(|| WidgetInfo::selected(Role::Button, true, *open, &label));
     if response.clicked() {
         *open = !*open;
     }
@@ -35,17 +45,15 @@ pub(crate) fn section(
         ink,
     );
     let heading = title.to_uppercase();
-    ui.painter().text(
+    let name = ui.painter().text(
         rect.left_center() + egui::vec2(18.0, 0.0),
         Align2::LEFT_CENTER,
         heading,
         theme::strong_font(11.0),
         ink,
     );
-    if *open {
-        contents(ui);
-        ui.add_space(2.0 * theme::UNIT);
-    }
+    let beside = Rect::from_min_max(egui::pos2(name.right() + 8.0, rect.top()), left.max);
+    text_in(ui, beside, note, egui::FontId::proportional(theme::SMALL), palette.text);
 }
 
 /// The title of a part that does not fold, with `actions` at its right end.
