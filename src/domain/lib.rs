@@ -14,6 +14,7 @@ pub mod geo;
 pub mod grid;
 pub mod inspect;
 pub mod job;
+pub mod label;
 pub mod layer;
 pub mod map;
 pub mod model;
