@@ -179,7 +179,7 @@ pub(crate) fn spatial_ref(crs: &Crs) -> Result<SpatialRef, String> {
     Ok(spatial_ref)
 }
 
-fn set_place(dataset: &mut Dataset, crs: Option<&Crs>, georeference: &Georeference) -> Result<(), String> {
+pub(crate) fn set_place(dataset: &mut Dataset, crs: Option<&Crs>, georeference: &Georeference) -> Result<(), String> {
     checked(|| {
         match georeference {
             Georeference::None => {}

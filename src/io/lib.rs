@@ -11,6 +11,7 @@ pub mod error;
 pub mod library;
 pub mod mesh;
 pub mod probe;
+pub mod project;
 pub mod reproject;
 pub mod source;
 pub mod statistics;
@@ -24,28 +25,37 @@ mod wavelength;
 mod area;
 mod area_of_use;
 mod class_raster;
+mod classes;
 mod convert;
 mod copy;
 mod ffi;
 mod geotiff;
 mod hash;
+mod labels;
 mod picture;
 mod polygon;
 mod recipe;
 mod references;
 mod scratch;
 mod sink;
+mod spectral_library;
 mod vector;
 
 pub mod atomic;
 
 pub use area::AreaKind;
 pub use class_raster::{class_data_type, class_scheme, qml_text, read_qml};
+pub use classes::{CLASS_PRESETS, class_preset, classes_csv, read_classes, write_classes};
 pub use convert::{ConvertReport, convert};
 pub use describe::describe;
 pub use error::IoError;
 pub use geotiff::GeoTiffConfig;
 pub use hash::{recipe_input, sha256_file};
+pub use labels::{
+    AttributeSet, FeatureCounts, ImportReport, ImportedValue, LabelImport, LabelSource, LineWidth, MapTarget, RasterLabels,
+    ValueMap, VectorExport, VectorLabels, export_label_raster, export_label_vector, import_label_raster,
+    import_label_vector, is_vector, label_fields,
+};
 pub use mesh::warp_mesh;
 pub use picture::{PicturePlace, write_picture};
 pub use probe::probe;
@@ -54,5 +64,6 @@ pub use references::{read_references, references_csv, write_references};
 pub use reproject::{Transformer, crs_from_user, same_crs, wgs84};
 pub use sink::GeoTiffSink;
 pub use source::{GdalSource, open};
+pub use spectral_library::{read_spectral_library, read_target_bands, write_spectral_library};
 pub use statistics::{Sampling, statistics, statistics_window};
 pub use vector::{ClassPolygons, PolygonReport, polygonize};

@@ -1,6 +1,7 @@
 //! The labels of one scene.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -10,7 +11,7 @@ use crate::class::ClassId;
 use crate::grid::{PixelRect, TILE_SIZE};
 
 /// A label layer of the project; numbers are not used twice.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct LabelsId(pub u64);
 
@@ -63,9 +64,30 @@ impl LabelLayer {
         };
     }
 
-    /// For writing; made where it does not exist.
-    pub(super) fn tile_mut(&mut self, pos: TilePos) -> &mut LabelTile {
-        Arc::make_mut(self.tiles.entry(pos).or_insert_with(|| Arc::new(LabelTile::empty())))
+    /// For writing; `put_tile` brings it back.
+    pub(super) fn take_tile(&mut self, pos: TilePos) -> Option<Arc<LabelTile>> {
+        self.tiles.remove(&pos)
+    }
+
+    /// As `set_tile`, but an empty tile stays until the pen is lifted.
+    pub(super) fn put_tile(&mut self, pos: TilePos, tile: Arc<LabelTile>) {
+        self.tiles.insert(pos, tile);
+    }
+
+    /// As `set_tile` for a tile that is known to hold a label: looking for one takes 10 µs.
+    pub(super) fn restore_tile(&mut self, pos: TilePos, tile: Option<Arc<LabelTile>>) {
+        match tile {
+            Some(tile) => self.tiles.insert(pos, tile),
+            None => self.tiles.remove(&pos),
+        };
+    }
+
+    /// Whether any tile of a block of tiles exists; costs a search per column.
+    pub(super) fn has_tile_in(&self, mut cols: Range<u32>, rows: Range<u32>) -> bool {
+        cols.any(|col| {
+            let from = TilePos { col, row: rows.start };
+            self.tiles.range(from..TilePos { col, row: rows.end }).next().is_some()
+        })
     }
 
     /// Ids of a window, `[row, col]`, `UNLABELLED` where there is none.

@@ -1,16 +1,17 @@
 //! Writing labels: a pen remembers each tile before its first change, so that a gesture can be
 //! kept as one step or taken back.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
 use super::layer::LabelLayer;
-use super::tile::{LabelTile, TilePos, UNLABELLED};
+use super::mask::{PixelMask, PixelRun};
+use super::tile::{LabelTile, N_TILE_PX, TilePos, UNLABELLED};
 use crate::class::ClassId;
-use crate::grid::{PixelRect, TILE_SIZE};
+use crate::grid::TILE_SIZE;
 
 /// What a gesture writes and onto what.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -33,7 +34,7 @@ pub enum Target {
     Class { class: ClassId },
 }
 
-/// A tile before and after; `None` where it holds no label.
+/// A tile before and after; `None` where it holds no label, never a tile without one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TileChange {
     pub before: Option<Arc<LabelTile>>,
@@ -51,15 +52,21 @@ impl LabelChange {
         self.tiles.is_empty()
     }
 
+    /// Memory of its tiles; those that it holds several times count once.
+    pub fn bytes(&self) -> usize {
+        let tiles = self.tiles.values().flat_map(|change| [&change.before, &change.after]).flatten();
+        tiles.map(Arc::as_ptr).collect::<BTreeSet<_>>().len() * N_TILE_PX * size_of::<u16>()
+    }
+
     pub fn redo(&self, layer: &mut LabelLayer) {
         for (pos, change) in &self.tiles {
-            layer.set_tile(*pos, change.after.clone());
+            layer.restore_tile(*pos, change.after.clone());
         }
     }
 
     pub fn undo(&self, layer: &mut LabelLayer) {
         for (pos, change) in &self.tiles {
-            layer.set_tile(*pos, change.before.clone());
+            layer.restore_tile(*pos, change.before.clone());
         }
     }
 
@@ -85,36 +92,78 @@ impl LabelChange {
 #[derive(Debug, Default)]
 pub struct LabelPen {
     before: BTreeMap<TilePos, Option<Arc<LabelTile>>>,
+    /// By class a tile that is all of it; tiles that are covered whole share it.
+    whole: BTreeMap<u16, Arc<LabelTile>>,
 }
 
 impl LabelPen {
     /// Writes `cols` of `row` by `rule`; what lies outside of the layer is left out.
     pub fn paint_row(&mut self, layer: &mut LabelLayer, row: usize, cols: Range<usize>, rule: PaintRule) {
         let cols = cols.start..cols.end.min(layer.width());
-        if row >= layer.height() || cols.is_empty() {
-            return;
+        if row < layer.height() && !cols.is_empty() {
+            let run = PixelRun(row as u32, cols.start as u32, cols.len() as u32);
+            self.paint_mask(layer, &PixelMask::from_runs([run]), rule);
         }
+    }
+
+    /// Writes a mask by `rule`; what lies outside of the layer is left out. Tiles that are
+    /// covered whole become one shared tile, so that a polygon over 10k² takes a few MB.
+    pub fn paint_mask(&mut self, layer: &mut LabelLayer, mask: &PixelMask, rule: PaintRule) {
+        for band in mask.runs().chunk_by(|a, b| a.row() / TILE_SIZE == b.row() / TILE_SIZE) {
+            let end = band.partition_point(|run| run.row() < layer.height());
+            if end > 0 {
+                self.paint_band(layer, &band[..end], rule);
+            }
+        }
+    }
+
+    /// Runs of one row of tiles.
+    fn paint_band(&mut self, layer: &mut LabelLayer, band: &[PixelRun], rule: PaintRule) {
         let id = rule.class.map_or(UNLABELLED, |class| u16::try_from(class.0).unwrap_or(UNLABELLED));
-        let rect = PixelRect::new(cols.start, row, cols.len(), 1);
-        for pos in TilePos::covering(rect) {
-            let Some(part) = pos.rect().intersection(&rect) else { continue };
-            if layer.tile(pos).is_none() && (id == UNLABELLED || matches!(rule.onto, Target::Class { .. })) {
+        let width = layer.width();
+        let mut n_covered = vec![0; width.div_ceil(TILE_SIZE)];
+        for run in band {
+            for_parts(run, width, |tile, cols| n_covered[tile] += cols.len());
+        }
+
+        // Taken out of the layer while they are written, so that a run finds its tile by index.
+        let mut open: Vec<Option<Arc<LabelTile>>> = vec![None; n_covered.len()];
+        for (col, n_covered) in n_covered.into_iter().enumerate().filter(|(_, n)| *n > 0) {
+            let pos = TilePos { col: col as u32, row: (band[0].row() / TILE_SIZE) as u32 };
+            let old = layer.take_tile(pos);
+            if old.is_none() && (id == UNLABELLED || matches!(rule.onto, Target::Class { .. })) {
                 continue;
             }
-            let old = layer.tile(pos).cloned();
-            self.before.entry(pos).or_insert(old);
-            let start = (row % TILE_SIZE) * TILE_SIZE + part.col % TILE_SIZE;
-            let pixels = &mut layer.tile_mut(pos).ids_mut()[start..][..part.width];
-            match rule.onto {
-                Target::Any => pixels.fill(id),
-                Target::Unlabelled => replace(pixels, UNLABELLED, id),
-                Target::Class { class } => {
-                    if let Ok(from) = u16::try_from(class.0) {
-                        replace(pixels, from, id);
+            self.before.entry(pos).or_insert_with(|| old.clone());
+            let all_change = rule.onto == Target::Any || (rule.onto == Target::Unlabelled && old.is_none());
+            match old {
+                _ if n_covered == N_TILE_PX && all_change => {
+                    if id != UNLABELLED {
+                        layer.put_tile(pos, self.whole_tile(id));
                     }
                 }
+                Some(tile) => open[col] = Some(tile),
+                None => open[col] = Some(Arc::new(LabelTile::empty())),
             }
         }
+        for run in band {
+            for_parts(run, width, |tile, cols| {
+                if let Some(tile) = &mut open[tile] {
+                    let start = (run.row() % TILE_SIZE) * TILE_SIZE + cols.start;
+                    write(&mut Arc::make_mut(tile).ids_mut()[start..][..cols.len()], id, rule.onto);
+                }
+            });
+        }
+        for (col, tile) in open.into_iter().enumerate() {
+            if let Some(tile) = tile {
+                layer.put_tile(TilePos { col: col as u32, row: (band[0].row() / TILE_SIZE) as u32 }, tile);
+            }
+        }
+    }
+
+    fn whole_tile(&mut self, id: u16) -> Arc<LabelTile> {
+        let tile = self.whole.entry(id).or_insert_with(|| Arc::new(LabelTile::new(vec![id; N_TILE_PX])));
+        Arc::clone(tile)
     }
 
     /// What was changed so far; the gesture becomes one step. Empty if nothing differs.
@@ -141,8 +190,27 @@ impl LabelPen {
     }
 }
 
-fn replace(pixels: &mut [u16], from: u16, to: u16) {
-    for pixel in pixels.iter_mut().filter(|pixel| **pixel == from) {
-        *pixel = to;
+/// The parts of a run by column of tiles, in columns of the tile; cut off at `width`.
+fn for_parts(run: &PixelRun, width: usize, mut part: impl FnMut(usize, Range<usize>)) {
+    let (mut col, end) = (run.cols().start, run.cols().end.min(width));
+    while col < end {
+        let tile = col / TILE_SIZE;
+        let stop = end.min((tile + 1) * TILE_SIZE);
+        part(tile, col - tile * TILE_SIZE..stop - tile * TILE_SIZE);
+        col = stop;
+    }
+}
+
+fn write(pixels: &mut [u16], id: u16, onto: Target) {
+    let from = match onto {
+        Target::Any => return pixels.fill(id),
+        Target::Unlabelled => UNLABELLED,
+        Target::Class { class } => match u16::try_from(class.0) {
+            Ok(from) => from,
+            Err(_) => return,
+        },
+    };
+    for pixel in pixels {
+        *pixel = if *pixel == from { id } else { *pixel };
     }
 }

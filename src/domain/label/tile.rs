@@ -8,7 +8,8 @@ use crate::grid::{PixelRect, TILE_SIZE};
 /// The value of a pixel without a label, also in files (their nodata); ids of classes are below.
 pub const UNLABELLED: u16 = u16::MAX;
 
-const N_PX: usize = TILE_SIZE * TILE_SIZE;
+/// Pixels of a tile.
+pub(super) const N_TILE_PX: usize = TILE_SIZE * TILE_SIZE;
 
 /// Place of a tile in the grid of `TILE_SIZE`² tiles that starts at the scene's first pixel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -45,13 +46,13 @@ pub struct LabelTile {
 impl LabelTile {
     /// Without any label.
     pub fn empty() -> Self {
-        Self { ids: vec![UNLABELLED; N_PX].into_boxed_slice() }
+        Self { ids: vec![UNLABELLED; N_TILE_PX].into_boxed_slice() }
     }
 
     /// # Panics
     /// If there are not `TILE_SIZE`² ids.
     pub fn new(ids: Vec<u16>) -> Self {
-        assert_eq!(ids.len(), N_PX, "a tile has {TILE_SIZE} x {TILE_SIZE} labels");
+        assert_eq!(ids.len(), N_TILE_PX, "a tile has {TILE_SIZE} x {TILE_SIZE} labels");
         Self { ids: ids.into_boxed_slice() }
     }
 
@@ -76,6 +77,16 @@ impl LabelTile {
     }
 
     pub fn is_empty(&self) -> bool {
-        self.ids.iter().all(|&id| id == UNLABELLED)
+        self.is_all(UNLABELLED)
+    }
+
+    /// The value of all pixels, `UNLABELLED` included, if they have the same.
+    pub fn uniform(&self) -> Option<u16> {
+        self.is_all(self.ids[0]).then_some(self.ids[0])
+    }
+
+    fn is_all(&self, id: u16) -> bool {
+        // Without an early exit inside of a chunk the comparison is done in SIMD.
+        self.ids.chunks(512).all(|chunk| chunk.iter().fold(true, |all, &other| all & (other == id)))
     }
 }
