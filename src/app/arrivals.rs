@@ -9,6 +9,7 @@ use nunatak_domain::notice::Notice;
 use nunatak_domain::scene::SceneInfo;
 use nunatak_jobs::{Arrival, JobError, JobEvent, JobId};
 
+use crate::command::CommandError;
 use crate::event::{Event, JobOutcome, JobReport};
 use crate::layers::NewLayer;
 use crate::reader::{Answer, Ask};
@@ -140,9 +141,9 @@ impl Session {
             }
             Done::References(set) => {
                 events.extend(set.remarks().into_iter().map(|remark| Event::Notice(Notice::warning(remark))));
-                self.references = References::new(set, ReferenceScale::Physical);
-                events.extend(self.references_changed());
-                JobReport::default()
+                let next = References::new(set, ReferenceScale::Physical);
+                let done = self.replace_references("Open references", next);
+                self.taken(done.map(|events| (JobReport::default(), events)), events)
             }
             Done::Stretched { layer, method, whole, statistics } => {
                 self.apply_stretch(layer, method, &statistics);
@@ -172,7 +173,33 @@ impl Session {
                 }
                 JobReport::default()
             }
+            Done::Selected(selected) => {
+                let done = self.take_selected(*selected);
+                self.taken(done, events)
+            }
+            Done::Reworked(reworked) => {
+                let done = self.take_reworked(*reworked);
+                self.taken(done, events)
+            }
+            Done::Step { step, at, edit } => {
+                let done = self.take_step(step, at, edit);
+                self.taken(done.map(|events| (JobReport::default(), events)), events)
+            }
             Done::Report(report) => report,
+        }
+    }
+
+    /// What a result did to the document, or why it came too late.
+    fn taken(&self, done: Result<(JobReport, Vec<Event>), CommandError>, events: &mut Vec<Event>) -> JobReport {
+        match done {
+            Ok((report, more)) => {
+                events.extend(more);
+                report
+            }
+            Err(error) => {
+                events.push(Event::Notice(Notice::warning(error.to_string())));
+                JobReport::default()
+            }
         }
     }
 

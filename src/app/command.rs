@@ -2,16 +2,20 @@
 
 use std::path::PathBuf;
 
-use nunatak_domain::geo::GeoBounds;
+use nunatak_domain::geo::{GeoBounds, PixelPos};
 use nunatak_domain::grid::PixelRect;
 use nunatak_domain::job::{
     ConvertConfig, DeviceChoice, ExplainConfig, PolygonizeConfig, PredictConfig, PriorConfig, RenderConfig,
 };
+use nunatak_domain::label::post::LabelFilter;
+use nunatak_domain::label::{Brush, Gesture, LabelsId, PaintRule};
 use nunatak_domain::layer::{Blend, LayerId, SceneId};
-use nunatak_domain::spectra::SpectralReference;
+use nunatak_domain::spectra::{ReferenceSet, SpectralReference};
 use nunatak_domain::style::{StretchMethod, Style};
 use nunatak_jobs::JobId;
 use serde::{Deserialize, Serialize};
+
+use crate::editing::ClassEdit;
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "command", rename_all = "snake_case")]
@@ -33,6 +37,55 @@ pub enum Command {
     UseModelReferences,
     EditReferences {
         edit: ReferenceEdit,
+    },
+    /// Adds an empty label layer to a scene; label layers are numbered from 0 in the order they
+    /// come, and numbers are not used twice.
+    AddLabels {
+        scene: SceneId,
+        #[serde(default)]
+        name: Option<String>,
+    },
+    RemoveLabels {
+        labels: LabelsId,
+    },
+    RenameLabels {
+        labels: LabelsId,
+        name: String,
+    },
+    DuplicateLabels {
+        labels: LabelsId,
+    },
+    /// A whole gesture at once; a stroke gives the same labels as `BeginStroke` and those after it.
+    Paint {
+        labels: LabelsId,
+        gesture: Gesture,
+        rule: PaintRule,
+    },
+    BeginStroke {
+        labels: LabelsId,
+        brush: Brush,
+        rule: PaintRule,
+        at: PixelPos,
+    },
+    ExtendStroke {
+        positions: Vec<PixelPos>,
+    },
+    EndStroke,
+    AbortStroke,
+    /// Sieve, majority filter, morphology, … of a whole label layer.
+    FilterLabels {
+        labels: LabelsId,
+        filter: LabelFilter,
+    },
+    EditClasses {
+        edit: ClassEdit,
+    },
+    /// Takes the last step back; in mid-stroke, takes the stroke back.
+    Undo,
+    Redo,
+    /// Undoes or redoes until so many steps are done.
+    GoToStep {
+        position: usize,
     },
     SaveReferences {
         path: PathBuf,
@@ -158,6 +211,22 @@ pub enum ReferenceEdit {
         enabled: bool,
     },
     Clear,
+}
+
+impl ReferenceEdit {
+    /// For the history.
+    pub(crate) fn title(&self, set: &ReferenceSet) -> String {
+        let name = |index: usize| set.references.get(index).map_or("reference", |reference| reference.name.as_str());
+        match self {
+            Self::Add { reference } => format!("Add reference {}", reference.name),
+            Self::Remove { index } => format!("Remove reference {}", name(*index)),
+            Self::Replace { index, .. } => format!("Change reference {}", name(*index)),
+            Self::SetWeight { index, .. } => format!("Weight of {}", name(*index)),
+            Self::SetEnabled { index, enabled: true } => format!("Switch {} on", name(*index)),
+            Self::SetEnabled { index, enabled: false } => format!("Switch {} off", name(*index)),
+            Self::Clear => "Clear the references".to_owned(),
+        }
+    }
 }
 
 /// Which pixels statistics are taken from.

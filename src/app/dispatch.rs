@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use nunatak_domain::colormap::ColormapName;
+use nunatak_domain::edit::{self, Edit};
 use nunatak_domain::job::DeviceChoice;
 use nunatak_domain::layer::{LayerId, LayerRole, LayerSource, SceneId};
 use nunatak_domain::map::{MAX_LIVE_REFERENCES, MAX_RESIDENT_BANDS};
@@ -45,6 +46,20 @@ impl Session {
             }
             Command::UseModelReferences => self.use_model_references(),
             Command::EditReferences { edit } => self.edit_references(edit),
+            Command::AddLabels { scene, name } => self.add_labels(scene, name.as_deref()),
+            Command::RemoveLabels { labels } => self.make(edit::remove_labels(self.project(), labels)?),
+            Command::RenameLabels { labels, name } => self.make(edit::rename_labels(self.project(), labels, &name)?),
+            Command::DuplicateLabels { labels } => self.make(edit::duplicate_labels(self.project(), labels)?),
+            Command::Paint { labels, gesture, rule } => self.paint(labels, gesture, rule),
+            Command::BeginStroke { labels, brush, rule, at } => self.begin_stroke(labels, brush, rule, at),
+            Command::ExtendStroke { positions } => self.extend_stroke(&positions),
+            Command::EndStroke => self.end_stroke(),
+            Command::AbortStroke => self.abort_stroke(),
+            Command::FilterLabels { labels, filter } => self.filter_labels(labels, filter),
+            Command::EditClasses { edit } => self.edit_classes(edit),
+            Command::Undo => self.undo(),
+            Command::Redo => self.redo(),
+            Command::GoToStep { position } => self.go_to(position),
             Command::SaveReferences { path, overwrite } => {
                 let set = self.references.set().clone();
                 let title = format!("Save {}", name(&path));
@@ -66,6 +81,9 @@ impl Session {
                 Ok(self.layers_changed())
             }
             Command::RenameLayer { layer, name } => {
+                if let Some(labels) = self.layers.get(layer).and_then(|layer| layer.source.labels()) {
+                    return self.make(edit::rename_labels(self.project(), labels, &name)?);
+                }
                 self.layers.get_mut(layer)?.name = name;
                 Ok(vec![Event::LayersChanged])
             }
@@ -179,13 +197,33 @@ impl Session {
 
     fn use_model_references(&mut self) -> Result<Vec<Event>, CommandError> {
         let model = self.model.as_ref().ok_or_else(no_model)?;
-        self.references = References::of_model(&model.record)?;
-        Ok(self.references_changed())
+        let next = References::of_model(&model.record)?;
+        self.replace_references("Use the model's references", next)
     }
 
     fn edit_references(&mut self, edit: ReferenceEdit) -> Result<Vec<Event>, CommandError> {
-        self.references.edit(edit)?;
-        Ok(self.references_changed())
+        let title = edit.title(self.references.set());
+        let mut next = self.references.with_set(self.references.set().clone());
+        next.edit(edit)?;
+        self.replace_references(title, next)
+    }
+
+    /// Other references, as a step of the history.
+    pub(crate) fn replace_references(
+        &mut self,
+        title: impl Into<String>,
+        next: References,
+    ) -> Result<Vec<Event>, CommandError> {
+        let edit = Edit::references(title, self.references.set(), next.set());
+        let position = self.document.history.position();
+        self.scales.retain(|(from, _)| *from <= position);
+        if edit.is_empty() {
+            self.scales.push((position, next.scale().clone()));
+            self.references = next;
+            return Ok(self.references_changed());
+        }
+        self.scales.push((position + 1, next.scale().clone()));
+        self.make(edit)
     }
 
     /// Class maps of the prior follow the names and colours of the references.
@@ -209,11 +247,21 @@ impl Session {
     }
 
     fn remove_layer(&mut self, layer: LayerId) -> Result<Vec<Event>, CommandError> {
+        if let Some(labels) = self.layers.get(layer).and_then(|layer| layer.source.labels()) {
+            // Labels are work: taking them away is a step that can be undone.
+            return self.make(edit::remove_labels(self.project(), labels)?);
+        }
+        self.take_layer(layer)?;
+        Ok(self.layers_changed())
+    }
+
+    /// Takes a layer off the map, with its scene if nothing else shows it.
+    pub(crate) fn take_layer(&mut self, layer: LayerId) -> Result<(), CommandError> {
         if let Some(scene) = self.layers.remove(layer)? {
             self.tiles.forget_scene(scene);
             self.said.retain(|(id, _)| *id != scene);
         }
-        Ok(self.layers_changed())
+        Ok(())
     }
 
     fn stretch(
@@ -395,6 +443,23 @@ impl Session {
     ) -> (JobId, Vec<Event>) {
         let id = self.runner.start(&self.compute_lane, job);
         (id, self.jobs.enter(id, title))
+    }
+
+    /// A quick read that somebody waits for.
+    pub(crate) fn start_open(
+        &mut self,
+        title: String,
+        job: impl FnOnce(&JobMonitor<Done>) -> Result<Done, JobError> + Send + 'static,
+    ) -> Vec<Event> {
+        self.start(Target::Open, title, job)
+    }
+
+    pub(crate) fn start_files(
+        &mut self,
+        title: String,
+        job: impl FnOnce(&JobMonitor<Done>) -> Result<Done, JobError> + Send + 'static,
+    ) -> Vec<Event> {
+        self.start(Target::Files, title, job)
     }
 
     fn start(

@@ -2,7 +2,9 @@
 
 use std::path::PathBuf;
 
+use nunatak_domain::grid::PixelRect;
 use nunatak_domain::inspect::ProbeAnswer;
+use nunatak_domain::label::LabelsId;
 use nunatak_domain::layer::{LayerId, SceneId};
 use nunatak_domain::notice::Notice;
 use nunatak_domain::scene::SceneInfo;
@@ -20,6 +22,14 @@ pub enum Event {
     },
     ModelChanged,
     ReferencesChanged,
+    ClassesChanged,
+    /// Pixels of a label layer changed, inside of `rect`.
+    LabelsChanged {
+        labels: LabelsId,
+        rect: PixelRect,
+    },
+    /// A step was made, undone or made again.
+    HistoryChanged,
     /// Tiles are there that were wanted: paint again.
     TilesArrived,
     Probed(ProbeAnswer),

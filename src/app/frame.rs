@@ -8,11 +8,14 @@ use std::sync::Arc;
 
 use nunatak_domain::geo::{GeoBounds, GeoPos};
 use nunatak_domain::grid::{PixelRect, TileId, coarsest_level};
+use nunatak_domain::label::LabelsId;
 use nunatak_domain::layer::{Layer, LayerSource, Scene, SceneId};
 use nunatak_domain::map::{
     DrawLayer, DrawTile, MAX_RESIDENT_BANDS, MapFrame, MapView, Swipe, TileKey, TileMesh, TilePixels,
 };
+use nunatak_domain::project::Project;
 
+use crate::label_view::LabelView;
 use crate::layers::Layers;
 use crate::placement::{Atlas, Place};
 use crate::references::References;
@@ -31,6 +34,8 @@ pub(crate) struct Stage<'a> {
     pub(crate) tiles: &'a TileStore,
     /// For prior layers.
     pub(crate) references: &'a References,
+    /// For label layers; without them those are left out.
+    pub(crate) labels: Option<(&'a LabelView, &'a Project)>,
     /// Ask for a coarse tile first where no place could be filled otherwise.
     pub(crate) coarse_first: bool,
 }
@@ -38,6 +43,9 @@ pub(crate) struct Stage<'a> {
 impl Stage<'_> {
     pub(crate) fn frame(&self, view: &MapView, swipe: Option<Swipe>) -> MapFrame {
         self.tiles.begin_frame();
+        if let Some((view, _)) = self.labels {
+            view.begin_frame();
+        }
         let mut missing = Vec::new();
         let mut layers = Vec::new();
         for layer in self.layers.all().iter().filter(|layer| layer.visible && layer.opacity > 0.0) {
@@ -54,7 +62,7 @@ impl Stage<'_> {
             LayerSource::Prior { scene } => {
                 self.layers.scene(scene).and_then(|scene| self.references.prior_on(&scene.info))
             }
-            LayerSource::Scene { .. } => None,
+            LayerSource::Scene { .. } | LayerSource::Labels { .. } => None,
         };
         let (opacity, blend, style) = (layer.opacity, layer.blend, layer.style.clone());
         DrawLayer { layer: layer.id, opacity, blend, style, prior, swiped, tiles }
@@ -65,6 +73,7 @@ impl Stage<'_> {
         let scene = self.layers.scene(layer.source.scene())?;
         let place = self.atlas.place(scene.id)?;
         let bands = match layer.source {
+            LayerSource::Labels { labels, .. } => return self.label_tiles(labels, scene, place, view, missing),
             LayerSource::Scene { .. } => layer.style.bands(),
             LayerSource::Prior { .. } => {
                 let prior = self.references.prior_on(&scene.info)?;
@@ -83,6 +92,45 @@ impl Stage<'_> {
             painter.list_missing(tile, missing);
         }
         Some(out)
+    }
+}
+
+impl Stage<'_> {
+    fn label_tiles(
+        &self,
+        labels: LabelsId,
+        scene: &Scene,
+        place: &Place,
+        view: &MapView,
+        missing: &mut Vec<Missing>,
+    ) -> Option<Vec<DrawTile>> {
+        let (label_view, project) = self.labels?;
+        let layer = &project.labels(labels)?.layer;
+        let mut out = Vec::new();
+        for tile in visible(place, level(place, view), &view.bounds()) {
+            let Some(pixels) = label_view.pixels(labels, layer, tile) else { continue };
+            let Some(mesh) = self.label_mesh(scene, place, tile) else {
+                let center = place.tile_bounds(tile).map_or(view.center, |bounds| bounds.center());
+                let (dx, dy) = (center.x - view.center.x, center.y - view.center.y);
+                let key = TileKey::place_only(scene.id, tile);
+                if !self.tiles.has_failed(&key) {
+                    missing.push(Missing { key, draft: false, distance: dx * dx + dy * dy });
+                }
+                continue;
+            };
+            let parts = vec![(TileKey::of_labels(scene.id, tile, labels), pixels)];
+            out.push(DrawTile { parts, source: [0.0, 0.0, 1.0, 1.0], mesh });
+        }
+        Some(out)
+    }
+
+    /// Where a tile lies: known from the scene's own tiles, or exact at once where nothing is warped.
+    fn label_mesh(&self, scene: &Scene, place: &Place, tile: TileId) -> Option<Arc<TileMesh>> {
+        if let Some(mesh) = self.tiles.mesh(scene.id, tile) {
+            return Some(Arc::clone(mesh));
+        }
+        let window = tile.window(scene.info.width, scene.info.height)?;
+        place.grid.exact_mesh(window).map(Arc::new)
     }
 }
 

@@ -4,9 +4,12 @@
 mod arrivals;
 mod command;
 mod dispatch;
+mod document;
+mod editing;
 mod event;
 mod frame;
 mod guard;
+mod label_view;
 mod layers;
 mod placement;
 mod reader;
@@ -19,6 +22,7 @@ mod work;
 mod work_dir;
 
 pub use command::{Command, CommandError, ReferenceEdit, StretchExtent};
+pub use editing::ClassEdit;
 pub use event::{Event, JobOutcome, JobReport, JobStatus};
 pub use nunatak_jobs::JobId;
 pub use session::{OpenModel, Session, SessionOptions};

@@ -16,6 +16,7 @@ use std::sync::Arc;
 use nunatak_domain::geo::{Crs, GeoBounds, GeoPos, GeoTransform, Georeference, PixelPos};
 use nunatak_domain::grid::{PixelRect, TileId, coarsest_level};
 use nunatak_domain::layer::{Layer, Scene, SceneId};
+use nunatak_domain::map::TileMesh;
 use nunatak_domain::notice::Notice;
 use nunatak_domain::scene::SceneInfo;
 use nunatak_io::{Transformer, near, same_crs, warp_bounds, wgs84, x_period};
@@ -75,6 +76,19 @@ pub(crate) struct Grid {
     /// Where the scene's middle lies on the map: of several x that mean one place, the nearest
     /// is meant. Only for warped scenes.
     pub(crate) x_near: Option<f64>,
+}
+
+impl Grid {
+    /// An affine transform is exact with one cell; `None` where the scene is warped.
+    pub(crate) fn exact_mesh(&self, window: PixelRect) -> Option<TileMesh> {
+        if self.warp.is_some() {
+            return None;
+        }
+        let corner = |col: usize, row: usize| self.transform.geo_from_pixel(PixelPos::new(col as f64, row as f64));
+        let (left, top, right, bottom) = (window.col, window.row, window.right(), window.bottom());
+        let vertices = vec![corner(left, top), corner(right, top), corner(left, bottom), corner(right, bottom)];
+        Some(TileMesh { n: 1, vertices })
+    }
 }
 
 /// A map that goes around the world, and the part of it that other scenes are drawn to.

@@ -72,7 +72,7 @@ impl TileRequest {
     ) -> Option<Self> {
         let (width, height) = (info.width, info.height);
         let draft = tiles.is_draft(&key);
-        let missing_bands = draft || tiles.quality(&key).is_none();
+        let missing_bands = key.has_scene_pixels() && (draft || tiles.quality(&key).is_none());
         let missing_mesh = tiles.mesh(key.scene, key.tile).is_none();
         Some(Self {
             path: info.path.clone(),
@@ -146,9 +146,10 @@ impl Reader {
 
     fn mesh(&mut self, grid: &Grid, request: &TileRequest) -> Result<TileMesh, String> {
         let TileRequest { window, size_px, .. } = *request;
-        let Some((source, map)) = &grid.warp else {
-            return Ok(affine_mesh(grid, window));
-        };
+        if let Some(mesh) = grid.exact_mesh(window) {
+            return Ok(mesh);
+        }
+        let Some((source, map)) = &grid.warp else { return Err("the tile has no place".to_owned()) };
         let transformer = self.transformer(source, map)?;
         Ok(nunatak_io::warp_mesh(transformer, &grid.transform, window, size_px, MESH_TOLERANCE_PX, grid.x_near))
     }
@@ -220,12 +221,4 @@ fn read(source: &mut GdalSource, request: &TileRequest, bands: &[usize]) -> Resu
     let max_blocks = (QUICK_VALUES / block).max(1);
     let raster = source.read_coarse(window, bands, (width, height), max_blocks).map_err(|error| error.to_string())?;
     Ok((raster, if values <= SLOW_VALUES { Quality::Draft } else { Quality::Coarse }))
-}
-
-/// An affine transform is exact with one cell.
-fn affine_mesh(grid: &Grid, window: PixelRect) -> TileMesh {
-    let corner = |col: usize, row: usize| grid.transform.geo_from_pixel(PixelPos::new(col as f64, row as f64));
-    let (left, top, right, bottom) = (window.col, window.row, window.right(), window.bottom());
-    let vertices = vec![corner(left, top), corner(right, top), corner(left, bottom), corner(right, bottom)];
-    TileMesh { n: 1, vertices }
 }

@@ -101,6 +101,15 @@ impl References {
         Ok(Self::new(ReferenceSet { references, bands }, ReferenceScale::Fixed(scale)))
     }
 
+    /// Others on the same scale.
+    pub(crate) fn with_set(&self, set: ReferenceSet) -> Self {
+        Self::new(set, self.scale.clone())
+    }
+
+    pub(crate) const fn scale(&self) -> &ReferenceScale {
+        &self.scale
+    }
+
     pub(crate) const fn set(&self) -> &ReferenceSet {
         &self.set
     }

@@ -7,23 +7,27 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use nunatak_domain::geo::{Crs, GeoBounds, GeoPos};
+use nunatak_domain::geo::{Crs, GeoBounds, GeoPos, PixelPos};
 use nunatak_domain::grid::PixelRect;
+use nunatak_domain::history::History;
 use nunatak_domain::inspect::Probe;
 use nunatak_domain::job::DeviceChoice;
 use nunatak_domain::layer::{Layer, LayerId, LayerRole, LayerSource, Scene, SceneId};
 use nunatak_domain::map::{MapFrame, MapPainter, MapView, Swipe, TileKey};
 use nunatak_domain::model::{ModelRecord, Normalisation};
+use nunatak_domain::project::Project;
 use nunatak_domain::spectra::{Prior, ReferenceSet};
 use nunatak_jobs::{Lane, Latest, Runner};
 
 use crate::command::Command;
+use crate::document::Document;
 use crate::event::{Event, JobStatus};
 use crate::frame::Stage;
+use crate::label_view::LabelView;
 use crate::layers::Layers;
 use crate::placement::Atlas;
 use crate::reader::{Answer, Ask, ProbeRequest, ProbeTarget, Reader, Request, TileRequest};
-use crate::references::References;
+use crate::references::{ReferenceScale, References};
 use crate::results::Results;
 use crate::tiles::TileStore;
 use crate::work::{Compute, Done};
@@ -76,7 +80,12 @@ pub struct Session {
     pub(crate) generation: u64,
     pub(crate) tiles: TileStore,
     pub(crate) model: Option<OpenModel>,
+    pub(crate) document: Document,
+    pub(crate) label_view: LabelView,
+    /// Of the document's.
     pub(crate) references: References,
+    /// Scale of the references from so many steps of the history on.
+    pub(crate) scales: Vec<(usize, ReferenceScale)>,
     pub(crate) device: DeviceBadge,
     pub(crate) painter: Option<SharedPainter>,
     pub(crate) jobs: Jobs,
@@ -135,7 +144,10 @@ impl Session {
             generation: 0,
             tiles: TileStore::new(tile_cache_bytes),
             model: None,
+            document: Document::default(),
+            label_view: LabelView::default(),
             references: References::default(),
+            scales: Vec::new(),
             device: DeviceBadge { choice: device, text: device.to_string(), asked: false.into(), known: false },
             painter: painter.map(|painter| Arc::new(Mutex::new(painter))),
             jobs: Jobs::default(),
@@ -168,8 +180,9 @@ impl Session {
 
     /// What to draw for a view, with loaded ancestors in place of missing tiles.
     pub fn frame(&self, view: &MapView, swipe: Option<Swipe>) -> MapFrame {
-        let Self { layers, atlas, tiles, references, .. } = self;
-        Stage { layers, atlas, tiles, references, coarse_first: true }.frame(view, swipe)
+        let Self { layers, atlas, tiles, references, label_view, document, .. } = self;
+        let labels = Some((label_view, &document.project));
+        Stage { layers, atlas, tiles, references, labels, coarse_first: true }.frame(view, swipe)
     }
 
     /// Asks for everything at a place; the answer is `Event::Probed`. A newer question with
@@ -208,6 +221,30 @@ impl Session {
 
     pub fn references(&self) -> &ReferenceSet {
         self.references.set()
+    }
+
+    /// Classes, references and label layers: what undo can bring back.
+    pub const fn project(&self) -> &Project {
+        &self.document.project
+    }
+
+    pub const fn history(&self) -> &History {
+        &self.document.history
+    }
+
+    /// A stroke has begun and not ended.
+    pub const fn drawing(&self) -> bool {
+        self.document.stroke.is_some()
+    }
+
+    /// Where a place of the map lies on a scene's pixels, also outside of the scene.
+    pub fn pixel_of(&self, scene: SceneId, geo: GeoPos) -> Option<PixelPos> {
+        self.atlas.place(scene)?.pixel_from_geo(geo)
+    }
+
+    /// Where a pixel of a scene lies on the map.
+    pub fn geo_of(&self, scene: SceneId, pixel: PixelPos) -> Option<GeoPos> {
+        self.atlas.place(scene)?.geo_from_pixel(pixel)
     }
 
     /// Stored values of a scene's pixel on the scale of the references: what a new reference

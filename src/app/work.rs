@@ -11,10 +11,14 @@ pub(crate) mod predict_layer;
 pub(crate) mod prior;
 pub(crate) mod render;
 pub(crate) mod save;
+pub(crate) mod select;
+mod strips;
 pub(crate) mod thumbnail;
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
+use nunatak_domain::edit::Edit;
 use nunatak_domain::job::DeviceChoice;
 use nunatak_domain::layer::LayerId;
 use nunatak_domain::notice::Notice;
@@ -28,6 +32,7 @@ use nunatak_ml::{Engine, MlError};
 use serde_json::Value;
 
 use crate::command::Command;
+use crate::editing::{Reworked, Selected};
 use crate::event::JobReport;
 use crate::layers::NewLayer;
 use crate::placement::Prepared;
@@ -53,6 +58,14 @@ pub(crate) enum Done {
         choice: DeviceChoice,
         text: String,
         remarks: Vec<String>,
+    },
+    Selected(Box<Selected>),
+    Reworked(Box<Reworked>),
+    /// A step that was only in the journal.
+    Step {
+        step: usize,
+        at: u64,
+        edit: Arc<Edit>,
     },
     Report(JobReport),
 }
@@ -104,7 +117,7 @@ fn seconds(since: std::time::Instant) -> f64 {
     (since.elapsed().as_secs_f64() * 1000.0).round() / 1000.0
 }
 
-fn io_error(error: IoError) -> JobError {
+pub(crate) fn io_error(error: IoError) -> JobError {
     let next_step = match &error {
         IoError::Cancelled => return JobError::Cancelled,
         IoError::OnlySubdatasets { .. } => "Open one of its subdatasets by its full name",

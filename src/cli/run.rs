@@ -176,6 +176,9 @@ impl Headless {
                 | Event::SceneOpened { .. }
                 | Event::ModelChanged
                 | Event::ReferencesChanged
+                | Event::ClassesChanged
+                | Event::LabelsChanged { .. }
+                | Event::HistoryChanged
                 | Event::TilesArrived
                 | Event::Probed(_)
                 | Event::JobProgress { .. } => {}

@@ -16,6 +16,9 @@ pub struct Class {
     pub id: ClassId,
     pub name: String,
     pub color: Rgb,
+    /// Classes of one group are listed together; purely for people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub group: Option<String>,
 }
 
 /// Classes in the order they are listed; ids are unique but need not be contiguous.
@@ -43,8 +46,13 @@ impl ClassScheme {
 }
 
 impl Class {
+    /// Of no group.
+    pub fn new(id: ClassId, name: impl Into<String>, color: Rgb) -> Self {
+        Self { id, name: name.into(), color, group: None }
+    }
+
     pub fn numbered(id: u32) -> Self {
-        Self { id: ClassId(id), name: format!("Class {id}"), color: Rgb::distinct(id as usize) }
+        Self::new(ClassId(id), format!("Class {id}"), Rgb::distinct(id as usize))
     }
 }
 

@@ -57,6 +57,13 @@ impl PixelRect {
         (col < right && row < bottom).then(|| Self { col, row, width: right - col, height: bottom - row })
     }
 
+    /// The smallest window that holds both.
+    pub fn union(&self, other: &Self) -> Self {
+        let (col, row) = (self.col.min(other.col), self.row.min(other.row));
+        let (right, bottom) = (self.right().max(other.right()), self.bottom().max(other.bottom()));
+        Self { col, row, width: right - col, height: bottom - row }
+    }
+
     /// Windows of at most `size` × `size` that cover a raster row by row.
     pub fn tiles(width: usize, height: usize, size: usize) -> impl Iterator<Item = Self> + Clone {
         let size = size.max(1);

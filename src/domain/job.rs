@@ -1,5 +1,7 @@
 //! What long work is asked to do: one plain config per job, as scripts and recipes hold it.
 
+mod analysis;
+
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
@@ -9,6 +11,11 @@ use crate::layer::Blend;
 use crate::model::Normalisation;
 use crate::spectra::SpectralReference;
 use crate::style::Style;
+
+pub use analysis::{
+    AccuracyConfig, ClassifyConfig, ClassifyMethod, ConvertSpectraConfig, IndexConfig, ReplayConfig, SampleAllocation,
+    SampleConfig, SeparabilityConfig, SieveConfig,
+};
 
 /// Which adapter computes: `auto`, `cpu`, `gpu`, `gpu:1`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::label::LabelsId;
 use crate::scene::SceneInfo;
 use crate::style::Style;
 
@@ -23,12 +24,22 @@ pub enum LayerSource {
     /// The SF-CNM prior of a scene's pixels against the session's references, computed
     /// while drawing. `Style::Colormap` shows the similarity, `Style::Classes` the class map.
     Prior { scene: SceneId },
+    /// Labels of the project, on the grid of a scene.
+    Labels { labels: LabelsId, scene: SceneId },
 }
 
 impl LayerSource {
     pub const fn scene(self) -> SceneId {
         match self {
-            Self::Scene { scene } | Self::Prior { scene } => scene,
+            Self::Scene { scene } | Self::Prior { scene } | Self::Labels { scene, .. } => scene,
+        }
+    }
+
+    /// The label layer that is shown.
+    pub const fn labels(self) -> Option<LabelsId> {
+        match self {
+            Self::Labels { labels, .. } => Some(labels),
+            Self::Scene { .. } | Self::Prior { .. } => None,
         }
     }
 }
@@ -87,6 +98,7 @@ pub enum LayerRole {
     Attention,
     GradCam,
     Prior,
+    Labels,
 }
 
 /// A scene that is open in the session.

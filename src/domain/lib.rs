@@ -10,14 +10,20 @@
 
 pub mod class;
 pub mod colormap;
+pub mod edit;
 pub mod geo;
 pub mod grid;
+pub mod history;
+pub mod index;
 pub mod inspect;
 pub mod job;
+pub mod label;
 pub mod layer;
 pub mod map;
+pub mod metrics;
 pub mod model;
 pub mod notice;
+pub mod project;
 pub mod raster;
 pub mod recipe;
 pub mod scene;

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::geo::{GeoBounds, GeoPos};
 use crate::grid::TileId;
+use crate::label::LabelsId;
 use crate::layer::{Blend, LayerId, SceneId};
 use crate::raster::Raster;
 use crate::spectra::Prior;
@@ -88,8 +89,28 @@ pub struct TileKey {
     pub scene: SceneId,
     pub tile: TileId,
     /// Which group of bands: 0 holds them all for scenes of up to `MAX_RESIDENT_BANDS`
-    /// bands; beyond that each band is a group of its own (group = band + 1).
+    /// bands; beyond that each band is a group of its own (group = band + 1). The highest bit
+    /// marks what is not read from the scene: labels, and places without pixels.
     pub group: u32,
+}
+
+impl TileKey {
+    const DERIVED: u32 = 1 << 31;
+
+    /// Labels on the grid of a scene.
+    pub const fn of_labels(scene: SceneId, tile: TileId, labels: LabelsId) -> Self {
+        Self { scene, tile, group: Self::DERIVED | (labels.0 as u32 & (Self::DERIVED - 1)) }
+    }
+
+    /// Only where the tile lies on the map: what is drawn there comes from elsewhere.
+    pub const fn place_only(scene: SceneId, tile: TileId) -> Self {
+        Self { scene, tile, group: u32::MAX }
+    }
+
+    /// Whether pixels of the scene belong to it.
+    pub const fn has_scene_pixels(self) -> bool {
+        self.group & Self::DERIVED == 0
+    }
 }
 
 /// Up to this many bands a tile holds all of them, so that changing the band

@@ -52,6 +52,17 @@ impl Raster {
         (0..self.bands).map(|band| self.get(band, col, row)).collect()
     }
 
+    /// Where every band is finite: `[row, col]`.
+    pub fn valid(&self) -> Vec<bool> {
+        let mut valid = vec![true; self.n_px()];
+        for band in 0..self.bands {
+            for (ok, value) in valid.iter_mut().zip(self.band(band)) {
+                *ok &= value.is_finite();
+            }
+        }
+        valid
+    }
+
     /// A copy of a window, all bands.
     ///
     /// # Panics

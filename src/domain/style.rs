@@ -94,7 +94,7 @@ pub fn scheme_of(band: &BandInfo) -> ClassScheme {
             }
             let color = color.map_or_else(|| Rgb::distinct(value), |[r, g, b, _]| Rgb([r, g, b]));
             let name = name.cloned().unwrap_or_else(|| format!("Class {value}"));
-            Some(Class { id: ClassId(value as u32), name, color })
+            Some(Class::new(ClassId(value as u32), name, color))
         })
         .collect();
     ClassScheme { classes }

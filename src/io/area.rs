@@ -6,8 +6,13 @@
 //! far from its parallel) it is the ellipsoid's area, interpolated between 33 × 33 places.
 //! Without a CRS it is the number of pixels.
 
+use std::collections::BTreeMap;
+
 use gdal::spatial_ref::{AxisMappingStrategy, CoordTransform};
-use nunatak_domain::geo::{Crs, GeoPos, GeoTransform, PixelPos};
+use nunatak_domain::class::ClassId;
+use nunatak_domain::geo::{Crs, GeoPos, GeoTransform, Georeference, PixelPos};
+use nunatak_domain::label::{LabelLayer, UNLABELLED};
+use nunatak_domain::scene::SceneInfo;
 use serde::Serialize;
 
 use crate::crs::gdal_from_crs;
@@ -44,6 +49,35 @@ enum Measure {
         step_col: f64,
         step_row: f64,
     },
+}
+
+/// Area of each class of labels on the grid of `scene`, in the unit that the kind says.
+pub fn class_areas(scene: &SceneInfo, labels: &LabelLayer) -> (BTreeMap<ClassId, f64>, AreaKind) {
+    let transform = match &scene.georeference {
+        Georeference::Affine { transform } => Some(*transform),
+        Georeference::None | Georeference::Gcps { .. } => None,
+    };
+    let area = PixelArea::of(transform.as_ref(), scene.map_crs(), scene.width, scene.height);
+    if let Measure::Planar(_) | Measure::Pixels = area.measure {
+        let each = area.mean(scene.width, scene.height);
+        let areas = labels.counts().into_iter().map(|(class, n)| (class, n as f64 * each)).collect();
+        return (areas, area.kind());
+    }
+    let mut areas = BTreeMap::new();
+    for (pos, tile) in labels.tiles() {
+        let rect = pos.rect();
+        for row in 0..rect.height {
+            let mut col = rect.col;
+            for run in tile.row(row).chunk_by(|a, b| a == b) {
+                if run[0] != UNLABELLED {
+                    let span = ((rect.row + row) as i32, col as i32, (col + run.len()) as i32);
+                    *areas.entry(ClassId(u32::from(run[0]))).or_default() += area.of_spans(&[span]);
+                }
+                col += run.len();
+            }
+        }
+    }
+    (areas, area.kind())
 }
 
 impl PixelArea {

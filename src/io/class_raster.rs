@@ -132,7 +132,7 @@ pub fn read_qml(path: impl AsRef<Path>) -> Result<ClassScheme, IoError> {
     Ok(scheme)
 }
 
-fn parse_qml(text: &str) -> ClassScheme {
+pub(crate) fn parse_qml(text: &str) -> ClassScheme {
     let mut classes: Vec<Class> = Vec::new();
     for element in text.split('<').filter(|element| element.starts_with("paletteEntry")) {
         let attributes = attributes(element);
@@ -147,13 +147,13 @@ fn parse_qml(text: &str) -> ClassScheme {
         let color = get("color").and_then(Rgb::parse).unwrap_or_else(|| Rgb::distinct(id.0 as usize));
         let name = get("label").filter(|label| !label.trim().is_empty());
         let name = name.map_or_else(|| format!("Class {}", id.0), str::to_owned);
-        classes.push(Class { id, name, color });
+        classes.push(Class::new(id, name, color));
     }
     ClassScheme { classes }
 }
 
 /// `name="value"` pairs of one XML start tag, entities resolved.
-fn attributes(tag: &str) -> Vec<(String, String)> {
+pub(crate) fn attributes(tag: &str) -> Vec<(String, String)> {
     let mut pairs = Vec::new();
     let mut rest = tag.split_once(char::is_whitespace).map_or("", |(_, rest)| rest);
     while let Some((name, after)) = rest.split_once('=') {
@@ -183,7 +183,7 @@ mod tests {
     use super::*;
 
     fn scheme() -> ClassScheme {
-        let class = |id, name: &str, color| Class { id: ClassId(id), name: name.to_owned(), color: Rgb(color) };
+        let class = |id, name: &str, color| Class::new(ClassId(id), name, Rgb(color));
         ClassScheme {
             classes: vec![class(0, "Ice & \"snow\" < 5 %", [255, 255, 255]), class(7, "Moräne", [218, 0, 7])],
         }

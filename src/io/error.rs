@@ -21,6 +21,9 @@ pub enum IoError {
     /// The target is there and may not be replaced.
     #[error("{} exists; add --overwrite", .0.display())]
     Exists(PathBuf),
+    /// Somebody else may be writing the project.
+    #[error("{holder} has the project open; it can be opened read-only meanwhile: {}", path.display())]
+    Locked { holder: String, path: PathBuf },
     /// The file is fine, but this cannot be done with it.
     #[error("{reason}: {}", path.display())]
     Unsupported { reason: String, path: PathBuf },

@@ -15,6 +15,7 @@ use gdal::raster::RasterBand;
 use gdal::vector::{Layer, LayerAccess};
 use gdal::{Dataset, Driver};
 use gdal_sys::{CPLErr, GDALRATFieldType, GDALRATFieldUsage};
+use nunatak_domain::grid::PixelRect;
 
 use crate::library::with_messages;
 
@@ -136,6 +137,19 @@ pub(crate) fn build_overviews(
     })
 }
 
+/// Whether a window of a band may hold data; false only where a sparse file stores none of its blocks.
+pub(crate) fn may_hold_data(band: &RasterBand, window: PixelRect) -> bool {
+    const UNKNOWN: c_int = 1;
+    const DATA: c_int = 2;
+    let (col, row) = (window.col as c_int, window.row as c_int);
+    let (width, height) = (window.width as c_int, window.height as c_int);
+    // SAFETY: the band is open; no percentage is asked for.
+    let status = unsafe {
+        gdal_sys::GDALGetDataCoverageStatus(band.c_rasterband(), col, row, width, height, DATA, ptr::null_mut())
+    };
+    status & (UNKNOWN | DATA) != 0
+}
+
 /// Names of the values 0, 1, ….
 ///
 /// # Errors
@@ -143,7 +157,7 @@ pub(crate) fn build_overviews(
 pub(crate) fn set_category_names(band: &mut RasterBand, names: &[String]) -> Result<(), String> {
     let mut list = CslStringList::new();
     for name in names {
-        list.add_string(name).map_err(|error| error.to_string())?;
+        list.add_string(&name.replace('\0', " ")).map_err(|error| error.to_string())?;
     }
     checked(|| {
         // SAFETY: GDAL copies the list.

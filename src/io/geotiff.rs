@@ -173,7 +173,7 @@ pub(crate) fn overview_factors(width: usize, height: usize) -> Vec<i32> {
     (1..31).map(|level| 1 << level).take_while(|factor| side.div_ceil(*factor as usize / 2) > 256).collect()
 }
 
-fn set_place(dataset: &mut Dataset, crs: Option<&Crs>, georeference: &Georeference) -> Result<(), String> {
+pub(crate) fn set_place(dataset: &mut Dataset, crs: Option<&Crs>, georeference: &Georeference) -> Result<(), String> {
     checked(|| {
         match georeference {
             Georeference::None => {}

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use gdal::{Dataset, DatasetOptions, GdalOpenFlags, Metadata};
 use nunatak_domain::recipe::Recipe;
 
-use crate::atomic::{AtomicPath, write_plain};
+use crate::atomic::{AtomicPath, commit_all, write_plain};
 use crate::error::IoError;
 use crate::ffi;
 
@@ -47,6 +47,21 @@ pub fn write_recipe_beside(output: &AtomicPath, recipe: &Recipe) -> Result<(), I
     let text = serde_json::to_string_pretty(recipe).expect("a recipe has only string keys");
     write_plain(&output.appended("recipe.json"), text.as_bytes())
         .map_err(|error| IoError::write(output.target(), "recipe", error.to_string()))
+}
+
+/// Writes texts that belong together, each with the recipe beside it: all appear, or none.
+/// Returns the files written.
+///
+/// # Errors
+/// As `AtomicPath::create` and `commit_all`, or the disk is full.
+pub fn write_texts(files: &[(&Path, &str)], recipe: &Recipe, overwrite: bool) -> Result<Vec<PathBuf>, IoError> {
+    let write = |&(path, text): &(&Path, &str)| {
+        let output = AtomicPath::create(path, overwrite)?;
+        write_plain(&output.partial(), text.as_bytes()).map_err(|error| output.failed("file", &error.to_string()))?;
+        write_recipe_beside(&output, recipe)?;
+        Ok(output)
+    };
+    commit_all(files.iter().map(write).collect::<Result<Vec<_>, IoError>>()?)
 }
 
 fn beside(path: &Path) -> PathBuf {

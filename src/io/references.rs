@@ -179,6 +179,7 @@ fn blank(name: &str, index: usize) -> SpectralReference {
         weight: 1.0,
         enabled: true,
         spectrum: Vec::new(),
+        sample: None,
     }
 }
 

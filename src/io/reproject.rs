@@ -43,6 +43,11 @@ impl Transformer {
         self.transform.is_none()
     }
 
+    /// For geometries, which GDAL carries over as a whole; `None` where nothing is done.
+    pub(crate) fn for_geometries(&self) -> Option<&CoordTransform> {
+        self.transform.as_ref().map(|transform| &transform.0)
+    }
+
     /// `None` where the position has no image.
     pub fn point(&self, pos: GeoPos) -> Option<GeoPos> {
         let mut one = [pos];

@@ -25,7 +25,8 @@ impl Shell {
                 self.map.show_if_hidden = Some(layer);
                 self.ask_again();
             }
-            Event::LayersChanged | Event::ReferencesChanged => self.ask_again(),
+            Event::LayersChanged | Event::ReferencesChanged | Event::ClassesChanged => self.ask_again(),
+            Event::LabelsChanged { .. } | Event::HistoryChanged => {}
             Event::ModelChanged => {
                 self.model.class = None;
                 if let Some(model) = self.session.model() {

@@ -1,5 +1,4 @@
-//! The SF-CNM prior of a raster as files, in strips of rows: memory depends on the width
-//! of the raster, not on its height.
+//! The SF-CNM prior of a raster as files, in strips of rows.
 
 use std::collections::BTreeMap;
 use std::time::Instant;
@@ -21,20 +20,12 @@ use rayon::prelude::*;
 use serde_json::{Value, json};
 
 use super::open::sampled;
+use super::strips::{CHUNK_PX, for_each_strip};
 use super::{Done, Facts, Part, io_error, recipe, seconds, unless_cancelled};
 use crate::command::Command;
 use crate::layers::NewLayer;
 use crate::references::normalised;
 use crate::work_dir::Fresh;
-
-/// Bytes of pixels in one strip; two are in memory at once.
-const STRIP_BYTES: usize = 64 << 20;
-
-/// Strips begin and end at multiples of the outputs' blocks.
-const BLOCK_ROWS: usize = 256;
-
-/// Pixels that one thread takes at a time.
-const CHUNK_PX: usize = 1 << 14;
 
 pub(crate) fn run(config: &PriorConfig, command: &Command, monitor: &dyn Monitor) -> Result<Done, JobError> {
     let start = Instant::now();
@@ -142,7 +133,7 @@ pub(crate) fn layer(request: &LayerRequest, monitor: &dyn Monitor) -> Result<Don
 }
 
 /// The raster's band for each band of the references.
-fn bands_for(
+pub(super) fn bands_for(
     set: &ReferenceSet,
     info: &SceneInfo,
     bands: Option<&[usize]>,
@@ -176,7 +167,7 @@ fn bands_for(
 }
 
 /// Reflectance against digital numbers gives an empty map: said before anything runs.
-fn scale_notice(
+pub(super) fn scale_notice(
     set: &ReferenceSet,
     scale: &Normalisation,
     source: &mut GdalSource,
@@ -254,41 +245,17 @@ impl Walk<'_> {
         Ok(tally)
     }
 
-    /// Reads and computes strip after strip; the next one is read while this one is computed.
+    /// Reads and computes strip after strip.
     fn strips(
         &self,
         source: &mut GdalSource,
-        (pass, n_passes): (usize, usize),
+        passes: (usize, usize),
         fill: Fill,
         mut each: impl FnMut(PixelRect, PriorPixels) -> Result<(), RasterError> + Send,
     ) -> Result<(), JobError> {
-        let strips = strips_of(source.info(), self.bands.len());
-        let fail = |error: RasterError| JobError::Failed(Notice::error(error.to_string()));
-        let mut current = source.read_window(strips[0], self.bands).map_err(fail)?;
-        for (index, &strip) in strips.iter().enumerate() {
-            self.monitor.check()?;
-            let done = (pass * strips.len() + index) as f32 / (n_passes * strips.len()) as f32;
-            self.monitor.progress(done, &format!("row {} of {}", strip.row, source.info().height));
-            let next = strips.get(index + 1);
-            let (read, written) = std::thread::scope(|scope| {
-                let reading = std::thread::Builder::new().name("prior-read".to_owned());
-                let source = &mut *source;
-                let bands = self.bands;
-                let reader = reading
-                    .spawn_scoped(scope, move || next.map(|window| source.read_window(*window, bands)).transpose());
-                let written = each(strip, self.compute(&current, fill));
-                let read = match reader {
-                    Ok(handle) => handle.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)),
-                    Err(error) => Err(RasterError(format!("failed to start a thread: {error}"))),
-                };
-                (read, written)
-            });
-            written.map_err(fail)?;
-            if let Some(raster) = read.map_err(fail)? {
-                current = raster;
-            }
-        }
-        Ok(())
+        for_each_strip(source, self.bands, passes, self.monitor, |strip, raster| {
+            each(strip, self.compute(raster, fill))
+        })
     }
 
     /// All processors, each on a run of pixels.
@@ -305,13 +272,6 @@ impl Walk<'_> {
         );
         pixels
     }
-}
-
-fn strips_of(info: &SceneInfo, n_bands: usize) -> Vec<PixelRect> {
-    let row_bytes = 4 * info.width * n_bands.max(1);
-    let rows = (STRIP_BYTES / row_bytes.max(1)).max(1);
-    let rows = if rows > BLOCK_ROWS { rows / BLOCK_ROWS * BLOCK_ROWS } else { rows };
-    (0..info.height).step_by(rows).map(|row| PixelRect::new(0, row, info.width, rows.min(info.height - row))).collect()
 }
 
 /// What was found, for the report.

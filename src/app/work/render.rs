@@ -221,6 +221,7 @@ impl Table {
                 atlas: &self.atlas,
                 tiles: &self.tiles,
                 references: &self.references,
+                labels: None,
                 coarse_first: false,
             };
             let frame = stage.frame(view, self.swipe);

@@ -3,6 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::class::{Class, ClassId, ClassScheme, Rgb};
+use crate::label::PixelMask;
+use crate::layer::SceneId;
 use crate::scene::{SceneInfo, same_wavelength};
 
 /// One painted, clicked or imported spectrum.
@@ -20,6 +22,24 @@ pub struct SpectralReference {
     pub enabled: bool,
     /// One value per band, on the scale of the pixels it is compared with.
     pub spectrum: Vec<f64>,
+    /// Where it was painted or clicked and how the pixels spread; none for imported ones.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sample: Option<Sample>,
+}
+
+/// The pixels that a reference is the mean of.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Sample {
+    /// None where the scene is not part of the project any more.
+    pub scene: Option<SceneId>,
+    /// Pixels with data in every band.
+    pub n: u64,
+    /// `[band]`, with n - 1 in the denominator.
+    pub std: Vec<f64>,
+    /// `[band, band]`, row-major, with n - 1 in the denominator; empty where it was not computed.
+    #[serde(default)]
+    pub covariance: Vec<f64>,
+    pub mask: PixelMask,
 }
 
 /// References of one set of bands, in order.
@@ -34,7 +54,7 @@ pub struct ReferenceSet {
 impl SpectralReference {
     /// Enabled, weight 1, no class.
     pub fn new(name: impl Into<String>, color: Rgb, spectrum: Vec<f64>) -> Self {
-        Self { name: name.into(), color, class: None, weight: 1.0, enabled: true, spectrum }
+        Self { name: name.into(), color, class: None, weight: 1.0, enabled: true, spectrum, sample: None }
     }
 }
 
@@ -54,7 +74,7 @@ impl ReferenceSet {
         let classes = self
             .enabled()
             .zip(1..)
-            .map(|(reference, id)| Class { id: ClassId(id), name: reference.name.clone(), color: reference.color })
+            .map(|(reference, id)| Class::new(ClassId(id), &reference.name, reference.color))
             .collect();
         ClassScheme { classes }
     }

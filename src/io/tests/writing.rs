@@ -22,7 +22,7 @@ fn recipe(note: &str) -> Recipe {
 }
 
 fn scheme() -> ClassScheme {
-    let class = |id, name: &str, color| Class { id: ClassId(id), name: name.to_owned(), color: Rgb(color) };
+    let class = |id, name: &str, color| Class::new(ClassId(id), name, Rgb(color));
     ClassScheme {
         classes: vec![
             class(0, "background", [0, 0, 0]),

@@ -89,10 +89,8 @@ fn gray(max: f64) -> Style {
 }
 
 fn classes(entries: &[(u32, [u8; 3])]) -> Style {
-    let classes = entries
-        .iter()
-        .map(|&(id, color)| Class { id: ClassId(id), name: format!("class {id}"), color: Rgb(color) })
-        .collect();
+    let classes =
+        entries.iter().map(|&(id, color)| Class::new(ClassId(id), format!("class {id}"), Rgb(color))).collect();
     Style::Classes { band: 0, scheme: ClassScheme { classes } }
 }
 

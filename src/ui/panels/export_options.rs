@@ -67,6 +67,7 @@ impl Format {
     pub(super) fn of(layer: &Layer) -> Vec<Self> {
         let classes = matches!(layer.style, Style::Classes { .. });
         match layer.source {
+            LayerSource::Labels { .. } => vec![Self::PictureOfView],
             LayerSource::Prior { .. } => vec![Self::GeoTiff, Self::PictureOfView],
             LayerSource::Scene { .. } if classes => vec![
                 Self::GeoTiff,
@@ -148,7 +149,13 @@ pub(crate) fn view_picture(
     overwrite: bool,
 ) -> Command {
     let with_prior = session.prior().is_ok();
-    let shown = |layer: &&Layer| layer.visible && (with_prior || matches!(layer.source, LayerSource::Scene { .. }));
+    let drawn = |layer: &Layer| match layer.source {
+        LayerSource::Scene { .. } => true,
+        LayerSource::Prior { .. } => with_prior,
+        // They are in no file yet.
+        LayerSource::Labels { .. } => false,
+    };
+    let shown = |layer: &&Layer| layer.visible && drawn(layer);
     let layers = || session.layers().iter().filter(shown);
     let references = || PictureReferences {
         references: session.references().references.clone(),

@@ -183,6 +183,7 @@ fn as_command(session: &Session, layer: &Layer) -> Option<Command> {
     let scene = match layer.source {
         LayerSource::Scene { scene } => scene,
         LayerSource::Prior { scene } => return Some(Command::ShowPrior { scene }),
+        LayerSource::Labels { .. } => return None,
     };
     let info = &session.scene(scene)?.info;
     let name = info.path.with_extension("png").file_name()?.to_owned();

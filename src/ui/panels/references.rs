@@ -100,6 +100,7 @@ fn contents(ui: &mut Ui, session: &Session, inspector: &InspectorPanel, now: &Si
                 weight: 1.0,
                 enabled: true,
                 spectrum,
+                sample: None,
             };
             wishes.commands.push(Command::EditReferences { edit: ReferenceEdit::Add { reference } });
         }

@@ -295,7 +295,7 @@ fn an_edit_of_the_references_changes_the_prior_at_once() {
 
     let events = session.dispatch(add("rock", [0.2, 0.3])).unwrap();
 
-    assert_eq!(events, [Event::ReferencesChanged]);
+    assert_eq!(events, [Event::ReferencesChanged, Event::HistoryChanged]);
     assert_eq!(session.prior().unwrap().n_references(), 2);
     assert!(!session.busy());
 }

@@ -3,6 +3,7 @@
 #![allow(clippy::disallowed_methods, reason = "inputs of a test need not survive a kill")]
 
 mod across;
+mod annotate;
 mod antimeridian;
 mod commands;
 mod map;
