@@ -264,6 +264,9 @@ pub struct RenderConfig {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct PictureReferences {
     pub references: Vec<SpectralReference>,
+    /// Names of their bands, by which rasters with others are matched; may be empty.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub bands: Vec<String>,
     /// What brings stored values to their scale; `None` takes each raster's own scale and offset.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub normalisation: Option<Normalisation>,

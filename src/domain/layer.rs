@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::job::ClassifyMethod;
 use crate::label::LabelsId;
 use crate::scene::SceneInfo;
 use crate::style::Style;
@@ -24,6 +25,10 @@ pub enum LayerSource {
     /// The SF-CNM prior of a scene's pixels against the session's references, computed
     /// while drawing. `Style::Colormap` shows the similarity, `Style::Classes` the class map.
     Prior { scene: SceneId },
+    /// A formula over the scene's bands, in the layer's `formula`, computed while drawing.
+    Index { scene: SceneId },
+    /// The class map of a scene's pixels by the session's references, computed while drawing.
+    Spectral { scene: SceneId, method: ClassifyMethod },
     /// Labels of the project, on the grid of a scene.
     Labels { labels: LabelsId, scene: SceneId },
 }
@@ -31,7 +36,11 @@ pub enum LayerSource {
 impl LayerSource {
     pub const fn scene(self) -> SceneId {
         match self {
-            Self::Scene { scene } | Self::Prior { scene } | Self::Labels { scene, .. } => scene,
+            Self::Scene { scene }
+            | Self::Prior { scene }
+            | Self::Index { scene }
+            | Self::Spectral { scene, .. }
+            | Self::Labels { scene, .. } => scene,
         }
     }
 
@@ -39,8 +48,13 @@ impl LayerSource {
     pub const fn labels(self) -> Option<LabelsId> {
         match self {
             Self::Labels { labels, .. } => Some(labels),
-            Self::Scene { .. } | Self::Prior { .. } => None,
+            Self::Scene { .. } | Self::Prior { .. } | Self::Index { .. } | Self::Spectral { .. } => None,
         }
+    }
+
+    /// Tiles of it are computed by the workers.
+    pub const fn computed(self) -> bool {
+        matches!(self, Self::Index { .. } | Self::Spectral { .. })
     }
 }
 
@@ -83,6 +97,9 @@ pub struct Layer {
     /// What this layer means, so that the inspector and exports know it.
     #[serde(default)]
     pub role: LayerRole,
+    /// Of an index: the id of one in the catalogue, or a formula over bands.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub formula: Option<String>,
 }
 
 /// Why a layer exists.
@@ -98,6 +115,7 @@ pub enum LayerRole {
     Attention,
     GradCam,
     Prior,
+    Index,
     Labels,
 }
 

@@ -90,16 +90,37 @@ pub struct TileKey {
     pub tile: TileId,
     /// Which group of bands: 0 holds them all for scenes of up to `MAX_RESIDENT_BANDS`
     /// bands; beyond that each band is a group of its own (group = band + 1). The highest bit
-    /// marks what is not read from the scene: labels, and places without pixels.
+    /// marks what is not read from the scene: labels, what is computed for a layer, and places
+    /// without pixels.
     pub group: u32,
 }
 
 impl TileKey {
     const DERIVED: u32 = 1 << 31;
+    const COMPUTED: u32 = 1 << 30;
 
     /// Labels on the grid of a scene.
     pub const fn of_labels(scene: SceneId, tile: TileId, labels: LabelsId) -> Self {
-        Self { scene, tile, group: Self::DERIVED | (labels.0 as u32 & (Self::DERIVED - 1)) }
+        Self { scene, tile, group: Self::DERIVED | (labels.0 as u32 & (Self::COMPUTED - 1)) }
+    }
+
+    /// What is computed from the scene's pixels for a layer.
+    pub const fn of_layer(scene: SceneId, tile: TileId, layer: LayerId) -> Self {
+        Self { scene, tile, group: Self::group_of_layer(layer) }
+    }
+
+    /// The group of tiles that are computed for a layer.
+    pub const fn group_of_layer(layer: LayerId) -> u32 {
+        Self::DERIVED | Self::COMPUTED | (layer.0 as u32 & (Self::COMPUTED - 1))
+    }
+
+    /// The layer that it is computed for.
+    pub const fn layer(self) -> Option<LayerId> {
+        let computed = self.group & Self::DERIVED != 0 && self.group & Self::COMPUTED != 0;
+        if computed && self.group != u32::MAX {
+            return Some(LayerId((self.group & (Self::COMPUTED - 1)) as u64));
+        }
+        None
     }
 
     /// Only where the tile lies on the map: what is drawn there comes from elsewhere.
@@ -121,7 +142,7 @@ pub const MAX_RESIDENT_BANDS: usize = 16;
 pub const MAX_LIVE_REFERENCES: usize = 64;
 
 /// Pixels of a tile as they came from the disk, and where its corners lie on the map.
-#[derive(Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct TilePixels {
     /// Scene bands held, in the order of the raster's bands.
     pub bands: Vec<usize>,

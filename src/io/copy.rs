@@ -9,7 +9,7 @@ use nunatak_jobs::Monitor;
 use crate::atomic::AtomicPath;
 use crate::error::{IoError, gdal_reason};
 use crate::ffi::{self, checked};
-use crate::geotiff::{creation_options, overview_factors};
+use crate::geotiff::{creation_options, deflate_level, overview_factors};
 
 /// Share of the work done when pixels are copied and overviews are not.
 const COPIED: f32 = 0.7;
@@ -30,9 +30,10 @@ pub(crate) fn write_cog(
         DataType::UInt64 | DataType::Int64 | DataType::Complex | DataType::Unknown => "PREDICTOR=NO",
         _ => "PREDICTOR=STANDARD",
     };
+    let level = format!("LEVEL={}", deflate_level(data_type));
     let resampling = format!("OVERVIEW_RESAMPLING={resampling}");
     for option in
-        ["COMPRESS=DEFLATE", "LEVEL=6", predictor, "BIGTIFF=IF_SAFER", "NUM_THREADS=ALL_CPUS", resampling.as_str()]
+        ["COMPRESS=DEFLATE", level.as_str(), predictor, "BIGTIFF=IF_SAFER", "NUM_THREADS=ALL_CPUS", resampling.as_str()]
     {
         options.add_string(option).map_err(|error| fail(gdal_reason(&error)))?;
     }

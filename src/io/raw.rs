@@ -69,17 +69,11 @@ pub(crate) fn read_bands<T: Sample>(
         [int(window.col)?, int(window.row)?, int(window.width)?, int(window.height)?];
     let (buffer_width, buffer_height, n_bands) = (int(width)?, int(height)?, int(bands.len())?);
     let mut band_numbers = bands.iter().map(|&band| int(band + 1)).collect::<Result<Vec<c_int>, _>>()?;
-    let mut extra = GDALRasterIOExtraArg {
-        nVersion: 1,
-        eResampleAlg: GDALRIOResampleAlg::GRIORA_NearestNeighbour,
-        pfnProgress: None,
-        pProgressData: ptr::null_mut(),
-        bFloatingPointWindowValidity: 0,
-        dfXOff: 0.0,
-        dfYOff: 0.0,
-        dfXSize: 0.0,
-        dfYSize: 0.0,
-    };
+    // SAFETY: plain numbers and pointers, for all of which zero means the default. Newer GDALs
+    // have more fields, so that they cannot all be named here.
+    let mut extra: GDALRasterIOExtraArg = unsafe { std::mem::zeroed() };
+    extra.nVersion = 1;
+    extra.eResampleAlg = GDALRIOResampleAlg::GRIORA_NearestNeighbour;
     let (status, messages) = with_messages(|| {
         // SAFETY: the dataset is open; spacings of 0 mean packed, so GDAL fills exactly
         // n_bands * height * width values of T::TYPE, which is `out`'s length; GDAL checks

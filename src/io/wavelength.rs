@@ -2,6 +2,8 @@
 //!
 //! Places, first hit wins: GDAL's `IMAGERY` domain of the band, tags of the band, lists in the
 //! `ENVI` domain or among the tags of the file, a STAC item beside the file, the band's name.
+//! GDAL rounds what it puts into `IMAGERY` to whole nanometres: where the file itself says the
+//! same more exactly, that counts.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -36,6 +38,18 @@ enum Unit {
     NotALength,
 }
 
+/// The file's own number where GDAL's is that one rounded.
+fn exacter(imagery: Option<Quantity>, own: Option<Quantity>) -> Option<Quantity> {
+    let nanometres = |quantity: Quantity| match quantity.unit {
+        Unit::Length(per_unit) => Some(quantity.value * f64::from(per_unit)),
+        Unit::Unstated | Unit::NotALength => None,
+    };
+    match (imagery.and_then(nanometres), own.and_then(nanometres)) {
+        (Some(rounded), Some(exact)) if (rounded - exact).abs() < 1.0 => own,
+        _ => imagery.or(own),
+    }
+}
+
 pub(crate) fn wavelengths(dataset: &Dataset, path: &Path) -> Wavelengths {
     let n_bands = dataset.raster_count();
     let mut file_tags = tags(dataset, "");
@@ -52,9 +66,10 @@ pub(crate) fn wavelengths(dataset: &Dataset, path: &Path) -> Wavelengths {
         let Ok(band) = dataset.rasterband(band_index + 1) else { continue };
         let mut band_tags = tags(&band, "");
         band_tags.extend(tags(&band, "ENVI"));
-        band_tags.extend(tags(&band, "IMAGERY"));
-        center[band_index] = of_band(&band_tags, &CENTER_KEYS).or(from_lists.0[band_index]);
-        width[band_index] = of_band(&band_tags, &WIDTH_KEYS).or(from_lists.1[band_index]);
+        let imagery = tags(&band, "IMAGERY");
+        let found = |keys, listed| exacter(of_band(&imagery, keys), of_band(&band_tags, keys).or(listed));
+        center[band_index] = found(&CENTER_KEYS, from_lists.0[band_index]);
+        width[band_index] = found(&WIDTH_KEYS, from_lists.1[band_index]);
         if center[band_index].is_none() {
             center[band_index] = band.description().ok().and_then(|name| in_name(&name));
         }

@@ -232,16 +232,14 @@ impl Edit {
         Ok(())
     }
 
-    /// Memory that it takes, about; tiles that it shares with the project count in full.
+    /// Memory that it takes, about; a tile that it holds several times counts once, those that
+    /// it shares with the project count in full.
     pub fn bytes(&self) -> usize {
         const TILE_BYTES: usize = 2 * crate::grid::TILE_SIZE * crate::grid::TILE_SIZE + size_of::<LabelTile>();
         const ENTRY_BYTES: usize = 64;
         let scheme = |scheme: &ClassScheme| -> usize { scheme.classes.iter().map(|class| 96 + class.name.len()).sum() };
         let content = match self {
-            Self::Labels { change, .. } => {
-                let tiles = change.tiles.values().flat_map(|change| [&change.before, &change.after]).flatten().count();
-                tiles * TILE_BYTES + change.tiles.len() * ENTRY_BYTES
-            }
+            Self::Labels { change, .. } => change.bytes() + change.tiles.len() * ENTRY_BYTES,
             Self::Classes { before, after, .. } => scheme(before) + scheme(after),
             Self::References { change, .. } => change.before.iter().chain(&change.after).map(reference_bytes).sum(),
             Self::AddLabels { labels, .. } | Self::RemoveLabels { labels, .. } => {

@@ -81,6 +81,27 @@ impl Gesture {
         matches!(self, Self::Wand { .. } | Self::Superpixel { .. })
     }
 
+    /// Whether a window can wait for it: a fill or a polygon over a whole scene takes up to half
+    /// a second, a brush of any size about a millisecond.
+    pub fn is_quick(&self) -> bool {
+        const QUICK_PX: f64 = 1e6;
+        let around = |positions: &mut dyn Iterator<Item = &PixelPos>| {
+            let (mut min, mut max) = ((f64::MAX, f64::MAX), (f64::MIN, f64::MIN));
+            for pos in positions {
+                min = (min.0.min(pos.col), min.1.min(pos.row));
+                max = (max.0.max(pos.col), max.1.max(pos.row));
+            }
+            (max.0 - min.0).max(0.0) * (max.1 - min.1).max(0.0)
+        };
+        match self {
+            Self::Stroke { positions, .. } => positions.len() < 64,
+            Self::Line { positions, .. } => positions.len() < 1000,
+            Self::Polygon { rings } => around(&mut rings.iter().flatten()) < QUICK_PX,
+            Self::Rectangle { from, to } => around(&mut [*from, *to].iter()) < QUICK_PX,
+            Self::Fill { .. } | Self::Wand { .. } | Self::Superpixel { .. } => false,
+        }
+    }
+
     /// The pixels it covers on a layer; `None` for those that need the scene.
     pub fn mask(&self, layer: &LabelLayer) -> Option<PixelMask> {
         let bounds = layer.rect();

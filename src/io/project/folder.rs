@@ -3,6 +3,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use serde::Serialize;
+
 use super::journal::Journal;
 use super::lock::{LockHolder, ProjectLock};
 use super::manifest::{MANIFEST_FILE, Manifest, ManifestError};
@@ -22,7 +24,7 @@ pub struct ProjectFolder {
 }
 
 /// An earlier save that is still there.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct VersionInfo {
     /// Number of the save; the current one is the highest.
     pub save: u64,

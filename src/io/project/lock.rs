@@ -16,6 +16,12 @@ use crate::error::IoError;
 
 pub(super) const LOCK_FILE: &str = "lock";
 
+/// Whether a program has the project open for writing now. Takes the lock for a moment.
+pub fn is_in_use(folder: &Path) -> bool {
+    let file = File::options().read(true).write(true).open(folder.join(LOCK_FILE));
+    file.is_ok_and(|file| matches!(file.try_lock(), Err(TryLockError::WouldBlock)))
+}
+
 /// Held while a project is open for writing.
 #[derive(Debug)]
 pub(super) struct ProjectLock {
@@ -77,7 +83,8 @@ impl ProjectLock {
 
 impl Drop for ProjectLock {
     fn drop(&mut self) {
-        if let Err(error) = self.file.set_len(0) {
+        // Closing is not enough: a program that is just being started still has the file, too.
+        if let Err(error) = self.file.set_len(0).and_then(|()| self.file.unlock()) {
             log::warn!("cannot let go of a project's lock: {error}");
         }
     }

@@ -33,7 +33,7 @@ mod verify;
 pub use archive::{Packed, pack, unpack};
 pub use folder::{ProjectFolder, VersionInfo};
 pub use journal::{Appended, EncodedStep, Journal, JournalPlace, JournalReader};
-pub use lock::LockHolder;
+pub use lock::{LockHolder, is_in_use};
 pub use open::{Access, OpenedProject, open_project};
 pub use save::{ProjectSnapshot, SaveKind, Saved};
 pub use scenes::{Fingerprint, ProjectScene, SceneState, relink};

@@ -56,6 +56,12 @@ pub struct Fingerprint {
     pub sampled_sha256: String,
 }
 
+impl SceneState {
+    pub const fn is_missing(&self) -> bool {
+        matches!(self, Self::Missing { .. })
+    }
+}
+
 impl ProjectScene {
     /// Of a scene that is open.
     pub fn of(id: SceneId, info: &SceneInfo) -> Self {

@@ -65,7 +65,7 @@ fn spectral_evolution(path: &Path, text: &str) -> Result<SpectralLibrary, String
         let title = title.to_lowercase();
         title.contains("reflect") || title.contains("tgt./ref") || title.contains('%')
     };
-    let Some(column) = titles.iter().position(|title| wanted(title)).or(titles.len().checked_sub(1)) else {
+    let Some(column) = titles.iter().position(wanted).or(titles.len().checked_sub(1)) else {
         return Err("it has no columns".to_owned());
     };
     let rows = columns(lines, titles.len())?;

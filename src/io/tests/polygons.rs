@@ -91,6 +91,15 @@ const SMALL: [f32; 20] = [
     N,   N,   3.0, N,   0.0,
 ];
 
+/// A GDAL without GEOS, as the feature `bundled` links it, calls everything invalid.
+fn valid(geometry: &Geometry) -> bool {
+    if !gdal::version::VersionInfo::has_geos() {
+        eprintln!("skipped: this GDAL cannot tell whether a polygon is valid");
+        return true;
+    }
+    geometry.is_valid()
+}
+
 #[test]
 fn every_region_of_a_class_is_a_polygon_in_every_format() {
     let map = Map::new(5, &SMALL, Some(("EPSG:32632", UTM)));
@@ -108,7 +117,7 @@ fn every_region_of_a_class_is_a_polygon_in_every_format() {
         summary.sort_by(|a, b| (a.0, a.2).partial_cmp(&(b.0, b.2)).unwrap());
         let expected = [(1, "Class 1", 900.0), (1, "Class 1", 2700.0), (2, "Class 2", 6300.0), (3, "Class 3", 900.0)];
         assert_eq!(summary, expected, "{out}");
-        assert!(polygons.iter().all(|(.., geometry)| geometry.is_valid()));
+        assert!(polygons.iter().all(|(.., geometry)| valid(geometry)));
         assert_eq!(read_recipe(&config.out).unwrap(), Some(recipe()));
         if out != "p.geojson" {
             assert!(polygons.iter().all(|(_, _, area, geometry)| geometry.area() == *area));
@@ -116,6 +125,8 @@ fn every_region_of_a_class_is_a_polygon_in_every_format() {
     }
     let mut names: Vec<_> =
         std::fs::read_dir(map.folder.path()).unwrap().map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
+    // GDAL from 3.11 on says more of a GeoPackage beside it.
+    names.retain(|name| name != "p.gpkg.aux.xml");
     names.sort_unstable();
     let expected = [
         "class.tif",
@@ -142,7 +153,7 @@ fn corners_join_regions_only_where_asked() {
     // Class 1: (1, 0) touches the lone pixel (1, 2) through no corner: (0, 1) does.
     assert_eq!(report.n_polygons, 3);
     let polygons = read(&config.out);
-    assert!(polygons.iter().all(|(.., geometry)| geometry.is_valid()));
+    assert!(polygons.iter().all(|(.., geometry)| valid(geometry)));
     let two_parts = polygons.iter().find(|(id, ..)| *id == 1).unwrap();
     assert_eq!((two_parts.2, two_parts.3.area(), two_parts.3.geometry_count()), (3600.0, 3600.0, 2));
 }
@@ -276,7 +287,7 @@ fn polygons_of_noise_are_valid_and_cover_each_pixel_once() {
         let report = run(&config);
 
         let polygons = read(&config.out);
-        let invalid = polygons.iter().filter(|(.., geometry)| !geometry.is_valid()).count();
+        let invalid = polygons.iter().filter(|(.., geometry)| !valid(geometry)).count();
         assert_eq!((invalid, polygons.len() as u64), (0, report.n_polygons));
         assert!(polygons.iter().all(|(_, _, area, geometry)| (geometry.area() - area).abs() < 1e-6));
         let total: f64 = report.classes.iter().map(|class| class.area).sum();
@@ -286,6 +297,10 @@ fn polygons_of_noise_are_valid_and_cover_each_pixel_once() {
 
 #[test]
 fn simplified_neighbours_leave_no_gap_and_no_overlap() {
+    if !gdal::version::VersionInfo::has_geos() {
+        eprintln!("skipped: without GEOS outlines stay as they are, for nothing tells whether simpler ones are valid");
+        return;
+    }
     // Diagonal bands of three classes: staircases everywhere.
     let (width, height) = (90, 70);
     let values: Vec<f32> = (0..width * height).map(|i| (1 + (i % width + i / width) / 20 % 3) as f32).collect();
@@ -297,7 +312,7 @@ fn simplified_neighbours_leave_no_gap_and_no_overlap() {
     let report = run(&config);
 
     let polygons = read(&config.out);
-    assert!(polygons.iter().all(|(.., geometry)| geometry.is_valid()));
+    assert!(polygons.iter().all(|(.., geometry)| valid(geometry)));
     let points = |polygons: &[(i32, String, f64, Geometry)]| -> usize {
         polygons.iter().map(|(.., geometry)| geometry.get_geometry(0).point_count()).sum()
     };
