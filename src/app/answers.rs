@@ -23,7 +23,7 @@ pub(crate) struct Computed {
 #[derive(Clone, Debug, PartialEq)]
 enum By {
     Index(Expression),
-    Classes(Classifier),
+    Classes(Box<Classifier>),
 }
 
 impl Computed {
@@ -39,9 +39,8 @@ impl Computed {
         info: &SceneInfo,
         normalisation: impl Fn(&[usize]) -> Normalisation,
     ) -> Result<Self, String> {
-        let bands = set
-            .bands_in(info)
-            .ok_or_else(|| format!("the references have other bands than {}", info.name()))?;
+        let bands =
+            set.bands_in(info).ok_or_else(|| format!("the references have other bands than {}", info.name()))?;
         let spectra: Vec<&[f64]> = set.enabled().map(|reference| reference.spectrum.as_slice()).collect();
         let classifier = match method {
             ClassifyMethod::Sam => Classifier::spectral_angle(&spectra, None),
@@ -62,7 +61,7 @@ impl Computed {
             let double = |values: &[f32]| values.iter().map(|&value| f64::from(value)).collect::<Vec<_>>();
             classifier = classifier.with_normalisation(&double(&scale), &double(&offset));
         }
-        Ok(Self { bands, by: By::Classes(classifier) })
+        Ok(Self { bands, by: By::Classes(Box::new(classifier)) })
     }
 
     /// `pixels` holds the scene bands `held`, as stored. A tile of 256² pixels takes about
@@ -103,8 +102,7 @@ impl Computed {
 /// It was not painted, or on bands whose covariance is not kept.
 fn pixels_of(reference: &SpectralReference) -> Result<ClassStatistics, String> {
     let sample = reference.sample.as_ref().filter(|sample| !sample.covariance.is_empty());
-    let found = sample.and_then(|sample| {
-        ClassStatistics::from_moments(sample.n, reference.spectrum.clone(), &sample.covariance)
-    });
+    let found = sample
+        .and_then(|sample| ClassStatistics::from_moments(sample.n, reference.spectrum.clone(), &sample.covariance));
     found.ok_or_else(|| format!("{} has no painted pixels, which this method needs: paint some", reference.name))
 }

@@ -1,5 +1,6 @@
 //! News from workers and jobs, and what they change in the session.
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use nunatak_domain::grid::TileId;
@@ -12,9 +13,11 @@ use nunatak_jobs::{Arrival, JobError, JobEvent, JobId};
 use crate::command::CommandError;
 use crate::event::{Event, JobOutcome, JobReport};
 use crate::layers::NewLayer;
+use crate::library::OpenLibrary;
 use crate::reader::{Answer, Ask};
 use crate::references::{ReferenceScale, References};
 use crate::session::Session;
+use crate::tiles::Quality;
 use crate::work::Done;
 
 impl Session {
@@ -37,17 +40,25 @@ impl Session {
         for event in self.runner.drain() {
             self.job_event(event, &mut events);
         }
+        self.judge_anew();
         self.count_seconds();
+        events.extend(self.keep_safe(Instant::now()));
         events
     }
 
     fn arrived(&mut self, arrival: Arrival<Ask, Answer>, events: &mut Vec<Event>) {
         match (arrival.key, arrival.answer) {
-            (Ask::Tile(key), Ok(Answer::Tile { pixels, mesh, generation })) => {
+            (Ask::Tile(key), Ok(Answer::Tile { pixels, mesh, generation, computed })) => {
                 if self.layers.scene(key.scene).is_none() {
                     return;
                 }
                 if let Some((pixels, quality)) = pixels {
+                    let now = key.layer().and_then(|layer| self.layers.computed(layer));
+                    let current = match (&computed, now) {
+                        (Some(then), Some(now)) => Arc::ptr_eq(then, now),
+                        _ => true,
+                    };
+                    let quality = if current { quality } else { Quality::Stale };
                     self.tiles.insert_pixels(key, pixels, quality);
                 }
                 if let Some(mesh) = mesh.filter(|_| generation == self.generation) {
@@ -56,8 +67,11 @@ impl Session {
             }
             (Ask::Probe(_), Ok(Answer::Probe(answer))) => events.push(Event::Probed(answer)),
             (Ask::Tile(key), Err(why)) => self.tile_failed(key, why, events),
-            (Ask::Probe(_), Err(why)) => log::warn!("{why}"),
-            (Ask::Tile(_), Ok(Answer::Probe(_))) | (Ask::Probe(_), Ok(Answer::Tile { .. })) => {}
+            (Ask::Sample, Ok(Answer::Sample { token, request, measured })) => {
+                events.extend(self.previewed(token, &request, measured));
+            }
+            (Ask::Probe(_) | Ask::Sample, Err(why)) => log::warn!("{why}"),
+            (Ask::Tile(_) | Ask::Probe(_) | Ask::Sample, Ok(_)) => {}
         }
     }
 
@@ -102,7 +116,15 @@ impl Session {
             // A lost GPU is no longer what computes.
             self.device.known = false;
         }
+        if outcome.is_err() {
+            events.extend(self.preview_failed(job));
+        }
         let again = self.results.ended(job, outcome.is_ok());
+        self.end_move(job, outcome.is_ok(), events);
+        let outcome = match outcome {
+            Ok(done) if self.is_stale(job, &done) => Err(JobError::Cancelled),
+            outcome => outcome,
+        };
         let index = self.jobs.list.iter().position(|status| status.job == job);
         let title = index.map(|index| self.jobs.list.remove(index).title);
         let outcome = match outcome {
@@ -113,6 +135,7 @@ impl Session {
             }
             Err(error) => JobOutcome::Failed { notice: notice_of(error, title.as_deref()) },
         };
+        self.judge_ended(job);
         match (title, outcome) {
             (Some(title), outcome) => events.push(Event::JobEnded { job, title, outcome }),
             // Nobody saw this job, but its failure matters.
@@ -173,6 +196,23 @@ impl Session {
                 }
                 JobReport::default()
             }
+            Done::Sampled(sampled) => {
+                let done = self.take_sampled(*sampled);
+                self.taken(done, events)
+            }
+            Done::Library(path, library) => {
+                self.library = Some(OpenLibrary { path, library });
+                events.push(Event::LibraryOpened);
+                JobReport::default()
+            }
+            Done::Imported(set, remarks) => {
+                let done = self.take_imported(set, remarks);
+                self.taken(done, events)
+            }
+            Done::Health(token, found) => {
+                events.extend(self.examined(token, *found));
+                JobReport::default()
+            }
             Done::Selected(selected) => {
                 let done = self.take_selected(*selected);
                 self.taken(done, events)
@@ -185,12 +225,32 @@ impl Session {
                 let done = self.take_step(step, at, edit);
                 self.taken(done.map(|events| (JobReport::default(), events)), events)
             }
+            Done::Judged(found) => {
+                let (judgement, kept, report) = *found;
+                if self.judged(job, judgement, kept) {
+                    events.push(Event::Judged);
+                }
+                report
+            }
+            Done::Labels(imported) => {
+                let done = self.take_labels(*imported);
+                self.taken(done, events)
+            }
+            Done::Classes(scheme) => {
+                let done = self.replace_classes(scheme);
+                self.taken(done.map(|events| (JobReport::default(), events)), events)
+            }
+            Done::Project(done) => self.take_project(*done, events),
             Done::Report(report) => report,
         }
     }
 
     /// What a result did to the document, or why it came too late.
-    fn taken(&self, done: Result<(JobReport, Vec<Event>), CommandError>, events: &mut Vec<Event>) -> JobReport {
+    pub(crate) fn taken(
+        &self,
+        done: Result<(JobReport, Vec<Event>), CommandError>,
+        events: &mut Vec<Event>,
+    ) -> JobReport {
         match done {
             Ok((report, more)) => {
                 events.extend(more);

@@ -34,6 +34,8 @@ pub(crate) struct Clock {
     failing: bool,
     /// What was asked for while the journal was away.
     pub(crate) then: Option<(Option<PathBuf>, bool)>,
+    /// Close the project when its steps are in a journal.
+    pub(crate) close: bool,
 }
 
 impl Clock {
@@ -123,8 +125,13 @@ impl Session {
         calm && self.rested(now) && !self.document.history.is_saved()
     }
 
+    /// Steps have no journal to go to: there is no project, or it is only read.
+    fn homeless(&self) -> bool {
+        self.keep.home.as_ref().is_none_or(|home| home.writer.is_none())
+    }
+
     fn needs_untitled(&self) -> bool {
-        self.untitled.is_some() && self.keep.home.is_none() && self.document.has_waiting()
+        self.untitled.is_some() && self.homeless() && self.document.has_waiting()
     }
 
     fn begin_untitled(&mut self) {
@@ -141,27 +148,21 @@ impl Session {
     pub(crate) fn secure(&mut self) -> Result<(), CommandError> {
         if self.needs_untitled() && self.keep.moving.is_none() {
             self.begin_untitled();
-        } else if self.keep.home.is_none() && self.keep.moving.is_none() && self.document.has_waiting() {
+        } else if self.homeless() && self.keep.moving.is_none() && self.document.has_waiting() {
             return Err(CommandError(
                 "the steps of this session are not saved: save the project first, or close it".to_owned(),
             ));
         }
-        self.wait_for_journal();
         Ok(())
-    }
-
-    /// A project that was made or moved takes milliseconds; what follows would lose its steps.
-    fn wait_for_journal(&mut self) {
-        let start = Instant::now();
-        while self.keep.moving.is_some() && start.elapsed() < PATIENCE {
-            let events = self.poll();
-            self.late.extend(events);
-            std::thread::sleep(Duration::from_millis(2));
-        }
     }
 
     /// Gives the journal what it does not have; says once where the disk refuses.
     pub(crate) fn write_journal(&mut self) -> Option<Event> {
+        if self.keep.home.is_some() && self.homeless() && self.untitled.is_none() && self.document.has_waiting() {
+            let first = !std::mem::replace(&mut self.document.refused, true);
+            let text = "The project is open for reading only: steps are kept in memory until it is saved elsewhere";
+            return first.then(|| Event::Notice(Notice::warning(text)));
+        }
         match self.document.write() {
             Ok(()) => {
                 let flushed = self.document.journal.as_mut().map_or(Ok(()), |journal| journal.flush());
@@ -207,7 +208,11 @@ impl Drop for Session {
         if self.needs_untitled() && self.keep.moving.is_none() {
             self.begin_untitled();
         }
-        self.wait_for_journal();
+        let start = Instant::now();
+        while self.keep.moving.is_some() && start.elapsed() < PATIENCE {
+            drop(self.poll());
+            std::thread::sleep(Duration::from_millis(2));
+        }
     }
 }
 

@@ -5,17 +5,23 @@ use std::path::PathBuf;
 use nunatak_domain::geo::{GeoBounds, PixelPos};
 use nunatak_domain::grid::PixelRect;
 use nunatak_domain::job::{
-    ConvertConfig, DeviceChoice, ExplainConfig, PolygonizeConfig, PredictConfig, PriorConfig, RenderConfig,
+    AccuracyConfig, ClassifyConfig, ClassifyMethod, ConvertConfig, ConvertSpectraConfig, DeviceChoice, ExplainConfig,
+    IndexConfig, PolygonizeConfig, PredictConfig, PriorConfig, RenderConfig, ReplayConfig, SampleConfig,
+    SeparabilityConfig, SieveConfig,
 };
 use nunatak_domain::label::post::LabelFilter;
 use nunatak_domain::label::{Brush, Gesture, LabelsId, PaintRule};
 use nunatak_domain::layer::{Blend, LayerId, SceneId};
-use nunatak_domain::spectra::{ReferenceSet, SpectralReference};
+use nunatak_domain::spectra::{ReferenceSet, Resampling, SpectralReference};
 use nunatak_domain::style::{StretchMethod, Style};
 use nunatak_jobs::JobId;
 use serde::{Deserialize, Serialize};
 
 use crate::editing::ClassEdit;
+use crate::judging::JudgeRequest;
+use crate::label_files::{ClassSource, LabelExport, LabelFile};
+use crate::projects::{ProjectAccess, ProjectView};
+use crate::sampling::SampleRequest;
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "command", rename_all = "snake_case")]
@@ -37,6 +43,22 @@ pub enum Command {
     UseModelReferences,
     EditReferences {
         edit: ReferenceEdit,
+    },
+    /// Pixels of a gesture become a reference, or are added to or taken from one.
+    SampleReference(SampleRequest),
+    /// Reads a library of spectra to pick from.
+    OpenSpectra {
+        path: PathBuf,
+    },
+    /// Adds spectra of a library to the references, on the bands of a scene.
+    ImportSpectra {
+        path: PathBuf,
+        scene: SceneId,
+        /// By position from 0; all where it is empty.
+        #[serde(default)]
+        pick: Vec<usize>,
+        #[serde(default)]
+        method: Resampling,
     },
     /// Adds an empty label layer to a scene; label layers are numbered from 0 in the order they
     /// come, and numbers are not used twice.
@@ -93,6 +115,91 @@ pub enum Command {
         overwrite: bool,
     },
 
+    /// Labels of a class raster or a vector file, brought onto the grid of a scene: one step with
+    /// the new classes and a new layer, or on top of `labels`.
+    ImportLabels {
+        file: LabelFile,
+        scene: SceneId,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        labels: Option<LabelsId>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        name: Option<String>,
+    },
+    /// A class map on the map as labels, on the grid of `onto`: by default of the raster that has
+    /// the same one.
+    LabelsFromScene {
+        scene: SceneId,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        onto: Option<SceneId>,
+    },
+    ExportLabels(LabelExport),
+    /// Pixels and areas per class; of all label layers where none is named.
+    LabelStatistics {
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        labels: Option<LabelsId>,
+    },
+    ImportClasses {
+        from: ClassSource,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        field: Option<String>,
+    },
+    /// As `.csv` or `.qml`.
+    ExportClasses {
+        path: PathBuf,
+        #[serde(default)]
+        overwrite: bool,
+    },
+
+    /// Saves the project: where it is, or as `path` (`….nunatak`), where it then goes on. A
+    /// project that is replaced stays beside it under another name.
+    SaveProject {
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        path: Option<PathBuf>,
+        #[serde(default)]
+        overwrite: bool,
+        /// Where the map looks; as before where there is none.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        view: Option<ProjectView>,
+    },
+    /// Opens a project's folder, or a packed one, in place of what is open.
+    OpenProject {
+        path: PathBuf,
+        #[serde(default)]
+        access: ProjectAccess,
+    },
+    /// Empties the session. The project has every step in its journal.
+    CloseProject,
+    /// Looks in a folder for scenes of the project that are missing, by their content; a file is
+    /// taken for the scene of its size.
+    RelinkScenes {
+        folder: PathBuf,
+    },
+    ListVersions,
+    /// Classes, references and labels as an earlier save has them: one step.
+    RestoreVersion {
+        save: u64,
+    },
+    /// The project as one file, for sending.
+    PackProject {
+        out: PathBuf,
+        #[serde(default)]
+        with_scenes: bool,
+        #[serde(default)]
+        overwrite: bool,
+    },
+    UnpackProject {
+        archive: PathBuf,
+        into: PathBuf,
+    },
+    /// Reads every part of a project without opening it.
+    VerifyProject {
+        path: PathBuf,
+    },
+    /// Removes work of an earlier session that nobody named.
+    DiscardUnsaved {
+        path: PathBuf,
+    },
+
     RemoveLayer {
         layer: LayerId,
     },
@@ -132,6 +239,32 @@ pub enum Command {
     /// Adds a layer that shows the prior of a scene against the session's references.
     ShowPrior {
         scene: SceneId,
+    },
+
+    /// Adds a layer of the classes of a scene's pixels by the session's references, which follows
+    /// them; `sf-cnm` is `ShowPrior`.
+    ShowClasses {
+        scene: SceneId,
+        method: ClassifyMethod,
+    },
+    /// Adds a layer of a spectral index, by its id in the catalogue or as a formula over bands.
+    AddIndex {
+        scene: SceneId,
+        formula: String,
+        #[serde(default)]
+        name: Option<String>,
+    },
+
+    /// Compares a map with a truth on the map's grid; the answer follows label layers.
+    Judge(JudgeRequest),
+    /// Writes the newest comparison as a page and as a table.
+    SaveJudgement {
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        html: Option<PathBuf>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        csv: Option<PathBuf>,
+        #[serde(default)]
+        overwrite: bool,
     },
 
     SetDevice {
@@ -176,6 +309,20 @@ pub enum Command {
     Polygonize(PolygonizeConfig),
     Render(RenderConfig),
     Convert(ConvertConfig),
+    Classify(ClassifyConfig),
+    Separability(SeparabilityConfig),
+    Index(IndexConfig),
+    Accuracy(AccuracyConfig),
+    /// Draws a stratified random sample of a class map.
+    Sample(SampleConfig),
+    Sieve(SieveConfig),
+    /// Reports what is in a library of spectra.
+    ShowSpectra {
+        path: PathBuf,
+    },
+    ConvertSpectra(ConvertSpectraConfig),
+    /// Makes an output again from its recipe and compares the two.
+    Replay(ReplayConfig),
     /// Writes the session's model as safetensors with its record.
     ExportModel {
         path: PathBuf,
@@ -253,6 +400,8 @@ mod tests {
     use nunatak_domain::style::Stretch;
 
     use super::*;
+    use crate::judging::{HeldOut, JudgeTruth};
+    use crate::sampling::SampleMode;
 
     /// One of each, with as many fields set as there are.
     fn every_command() -> Vec<Command> {
@@ -339,7 +488,11 @@ mod tests {
                 bands: Some(vec![3, 2, 1]),
                 overlay_opacity: 0.5,
                 looks: Vec::new(),
-                references: Some(PictureReferences { references: vec![reference.clone()], normalisation: None }),
+                references: Some(PictureReferences {
+                    references: vec![reference.clone()],
+                    bands: vec!["nir".to_owned()],
+                    normalisation: None,
+                }),
                 swipe: Some(PictureSwipe { at: 0.5, raster: 1 }),
                 overwrite: true,
             }),
@@ -366,6 +519,30 @@ mod tests {
             Command::Stretch { layer, method: StretchMethod::MinMax, extent: StretchExtent::Whole },
             Command::Stretch { layer, method: StretchMethod::Manual, extent: StretchExtent::View { bounds } },
             Command::ShowPrior { scene },
+            Command::ShowClasses { scene, method: ClassifyMethod::MaxLikelihood },
+            Command::AddIndex { scene, formula: "(b2 - b1) / b1".to_owned(), name: Some("Ratio".to_owned()) },
+            Command::OpenSpectra { path: "a.sli".into() },
+            Command::ImportSpectra {
+                path: "a.sli".into(),
+                scene,
+                pick: vec![2, 0],
+                method: Resampling::Nearest { tolerance_nm: 10.0 },
+            },
+            Command::SampleReference(SampleRequest {
+                scene,
+                reference: Some(1),
+                gesture: Gesture::Rectangle { from: PixelPos::new(1.0, 2.0), to: PixelPos::new(3.0, 4.0) },
+                mode: SampleMode::Erase,
+                name: Some("Ice".to_owned()),
+                class: Some(ClassId(4)),
+            }),
+            Command::Judge(JudgeRequest {
+                truth: JudgeTruth::File { path: "t.gpkg".into(), field: Some("class".to_owned()) },
+                map: layer,
+                held_out: Some(HeldOut { block_px: 64, share: 0.25, seed: 7 }),
+                area_adjusted: true,
+            }),
+            Command::SaveJudgement { html: Some("a.html".into()), csv: Some("a.csv".into()), overwrite: true },
             Command::SetDevice { device: DeviceChoice::Gpu(None) },
             Command::Info { path: "a.tif".into(), statistics: true },
             Command::PredictLayer { scene, class: Some(1), bands: Some(vec![3, 2]) },

@@ -46,6 +46,12 @@ impl Session {
             }
             Command::UseModelReferences => self.use_model_references(),
             Command::EditReferences { edit } => self.edit_references(edit),
+            Command::SampleReference(request) => self.sample_reference(request),
+            Command::OpenSpectra { path } => {
+                let title = format!("Open {}", name(&path));
+                Ok(self.start(Target::Open, title, move |_| work::reference_spectra::library(&path)))
+            }
+            Command::ImportSpectra { path, scene, pick, method } => self.import_spectra(&path, scene, pick, method),
             Command::AddLabels { scene, name } => self.add_labels(scene, name.as_deref()),
             Command::RemoveLabels { labels } => self.make(edit::remove_labels(self.project(), labels)?),
             Command::RenameLabels { labels, name } => self.make(edit::rename_labels(self.project(), labels, &name)?),
@@ -61,20 +67,43 @@ impl Session {
             Command::Redo => self.redo(),
             Command::GoToStep { position } => self.go_to(position),
             Command::SaveReferences { path, overwrite } => {
-                let set = self.references.set().clone();
+                let set = self.document.project.references.clone();
+                let bands = self.reference_bands();
                 let title = format!("Save {}", name(&path));
                 let saved = Arc::new(AtomicBool::new(false));
                 let (done, target) = (Arc::clone(&saved), path.clone());
                 // A prior that reads the file may be asked for next: both take their turns.
                 let (job, events) = self.compute_job(title, move |_, monitor| {
                     files.check()?;
-                    let report = work::save::references(&set, &path, overwrite, &recipe, monitor)?;
+                    let report = work::save::references(&set, &bands, &path, overwrite, &recipe, monitor)?;
                     done.store(true, Ordering::Release);
                     Ok(report)
                 });
                 self.saving.insert(target, Saving { job, saved });
                 Ok(events)
             }
+            Command::ImportLabels { file, scene, labels, name } => self.import_labels(&file, scene, labels, name),
+            Command::LabelsFromScene { scene, onto } => self.labels_from_scene(scene, onto),
+            Command::ExportLabels(export) => self.export_labels(export, files, recipe),
+            Command::LabelStatistics { labels } => self.label_statistics(labels),
+            Command::ImportClasses { from, field } => self.import_classes(from, field),
+            Command::ExportClasses { path, overwrite } => self.export_classes(path, overwrite, files),
+            Command::SaveProject { path, overwrite, view } => self.save_project(path, overwrite, view),
+            Command::OpenProject { path, access } => self.open_project(path, access),
+            Command::CloseProject => self.close_project(),
+            Command::RelinkScenes { folder } => self.relink_scenes(folder),
+            Command::ListVersions => self.list_versions(),
+            Command::RestoreVersion { save } => self.restore_version(save),
+            Command::PackProject { out, with_scenes, overwrite } => self.pack_project(out, with_scenes, overwrite),
+            Command::UnpackProject { archive, into } => {
+                let title = format!("Unpack {}", name(&archive));
+                Ok(self.start_files(title, move |monitor| work::project::unpack(&archive, &into, monitor)))
+            }
+            Command::VerifyProject { path } => {
+                let title = format!("Verify {}", name(&path));
+                Ok(self.start_open(title, move |monitor| work::project::verify(&path, monitor)))
+            }
+            Command::DiscardUnsaved { path } => self.discard_unsaved(path),
             Command::RemoveLayer { layer } => self.remove_layer(layer),
             Command::MoveLayer { layer, to } => {
                 self.layers.move_to(layer, to)?;
@@ -108,6 +137,12 @@ impl Session {
             }
             Command::Stretch { layer, method, extent } => self.stretch(layer, method, extent),
             Command::ShowPrior { scene } => self.show_prior(scene),
+            Command::ShowClasses { scene, method } => self.show_classes(scene, method),
+            Command::AddIndex { scene, formula, name } => self.add_index(scene, &formula, name),
+            Command::Judge(request) => self.judge(request),
+            Command::SaveJudgement { html, csv, overwrite } => {
+                self.save_judgement((html, csv, overwrite), recipe, files)
+            }
             Command::SetDevice { device } => {
                 self.device.choice = device;
                 self.device.text = device.to_string();
@@ -177,6 +212,15 @@ impl Session {
                     work::export::convert(&config, &recipe, monitor)
                 }))
             }
+            Command::Classify(_)
+            | Command::Separability(_)
+            | Command::Index(_)
+            | Command::Accuracy(_)
+            | Command::Sample(_)
+            | Command::Sieve(_)
+            | Command::ShowSpectra { .. }
+            | Command::ConvertSpectra(_)
+            | Command::Replay(_) => Ok(self.analyse(command, files)),
             Command::ExportModel { path, overwrite } => {
                 let model = self.model.as_ref().ok_or_else(no_model)?;
                 let source = model.path.clone();
@@ -202,8 +246,9 @@ impl Session {
     }
 
     fn edit_references(&mut self, edit: ReferenceEdit) -> Result<Vec<Event>, CommandError> {
-        let title = edit.title(self.references.set());
-        let mut next = self.references.with_set(self.references.set().clone());
+        let set = &self.document.project.references;
+        let title = edit.title(set);
+        let mut next = self.references.with_set(set.clone());
         next.edit(edit)?;
         self.replace_references(title, next)
     }
@@ -214,12 +259,13 @@ impl Session {
         title: impl Into<String>,
         next: References,
     ) -> Result<Vec<Event>, CommandError> {
-        let edit = Edit::references(title, self.references.set(), next.set());
+        let edit = Edit::references(title, &self.document.project.references, next.set());
         let position = self.document.history.position();
         self.scales.retain(|(from, _)| *from <= position);
         if edit.is_empty() {
             self.scales.push((position, next.scale().clone()));
             self.references = next;
+            self.preview_over();
             return Ok(self.references_changed());
         }
         self.scales.push((position + 1, next.scale().clone()));
@@ -243,6 +289,7 @@ impl Session {
                 old.clone_from(&scheme);
             }
         }
+        self.classify_anew();
         vec![Event::ReferencesChanged]
     }
 
@@ -275,6 +322,9 @@ impl Session {
         let bands = found.style.bands();
         if matches!(found.style, Style::Classes { .. }) {
             return Err(CommandError("a class map has no stretch".to_owned()));
+        }
+        if matches!(found.source, LayerSource::Index { .. }) {
+            return self.stretch_index(layer, method, extent);
         }
         if matches!(found.source, LayerSource::Prior { .. }) {
             // A similarity is in [0, 1] by definition.
@@ -327,7 +377,7 @@ impl Session {
         }
     }
 
-    fn show_prior(&mut self, scene: SceneId) -> Result<Vec<Event>, CommandError> {
+    pub(crate) fn show_prior(&mut self, scene: SceneId) -> Result<Vec<Event>, CommandError> {
         let info = &self.layers.scene(scene).ok_or_else(|| no_scene(scene))?.info;
         let (n_scene, name) = (info.n_bands(), info.name());
         let prior = self.references.prior().map_err(CommandError)?;
@@ -428,7 +478,7 @@ impl Session {
         });
     }
 
-    fn compute(
+    pub(crate) fn compute(
         &mut self,
         title: String,
         job: impl FnOnce(&mut work::Compute, &JobMonitor<Done>) -> Result<Done, JobError> + Send + 'static,
@@ -514,7 +564,7 @@ fn suffices(statistics: &BandStatistics, method: StretchMethod) -> bool {
     !matches!(method, StretchMethod::Percentile { .. }) || statistics.percentiles.len() == 101
 }
 
-fn name(path: &Path) -> String {
+pub(crate) fn name(path: &Path) -> String {
     path.file_name().map_or_else(|| path.to_string_lossy(), |name| name.to_string_lossy()).into_owned()
 }
 

@@ -42,6 +42,8 @@ pub(crate) struct Document {
     pub(crate) changes: u64,
     /// Where undo or redo are on their way to while a step is read from the journal.
     pub(crate) goal: Option<usize>,
+    /// The disk refused a step, and that was said.
+    pub(crate) refused: bool,
 }
 
 enum Record {
@@ -64,7 +66,16 @@ impl Default for Document {
 
 impl Document {
     pub(crate) fn new(project: Project, history: History) -> Self {
-        Self { project, history, stroke: None, journal: None, waiting: VecDeque::new(), changes: 0, goal: None }
+        Self {
+            project,
+            history,
+            stroke: None,
+            journal: None,
+            waiting: VecDeque::new(),
+            changes: 0,
+            goal: None,
+            refused: false,
+        }
     }
 
     /// Makes a step. An edit that changes nothing is none.

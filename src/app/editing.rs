@@ -101,13 +101,7 @@ impl Session {
 
     /// Brings what is derived from the document up to date: pyramids, layers, prior, journal.
     pub(crate) fn follow(&mut self, touched: Touched) -> Vec<Event> {
-        let mut events = Vec::new();
-        if let Err(why) = self.document.write() {
-            let text = "The last step could not be written to the project: it is kept in memory".to_owned();
-            events.push(Event::Notice(
-                Notice::error(text).details(why).next_step("Make room on the disk, or save the project elsewhere"),
-            ));
-        }
+        let mut events: Vec<Event> = self.write_journal().into_iter().collect();
         for &(labels, rect) in &touched.labels {
             self.label_view.invalidate(labels, rect);
             events.push(Event::LabelsChanged { labels, rect });
@@ -120,16 +114,21 @@ impl Session {
             events.push(Event::ClassesChanged);
         }
         if touched.references {
-            let position = self.document.history.position();
-            let scale = self.scales.iter().rfind(|(from, _)| *from <= position).map(|(_, scale)| scale.clone());
-            let set = self.document.project.references.clone();
-            self.references = References::new(set, scale.unwrap_or(ReferenceScale::Physical));
+            self.references = self.references_of_document();
+            self.preview_over();
             events.extend(self.references_changed());
         }
         if touched != Touched::default() {
             events.push(Event::HistoryChanged);
         }
         events
+    }
+
+    /// On the scale that they had at this step of the history.
+    pub(crate) fn references_of_document(&self) -> References {
+        let position = self.document.history.position();
+        let scale = self.scales.iter().rfind(|(from, _)| *from <= position).map(|(_, scale)| scale.clone());
+        References::new(self.document.project.references.clone(), scale.unwrap_or(ReferenceScale::Physical))
     }
 
     /// Every label layer of the project has a layer on the map, and no other.
@@ -159,7 +158,8 @@ impl Session {
                     style: Style::Classes { band: 0, scheme: scheme.clone() },
                     role: LayerRole::Labels,
                     visible: true,
-                    opacity: 1.0,
+                    // What lies under the labels is what they are judged by.
+                    opacity: 0.7,
                 };
                 self.layers.add(LayerSource::Labels { labels: labels.id, scene: labels.scene }, layer);
             }
@@ -167,7 +167,7 @@ impl Session {
         self.layers_changed()
     }
 
-    fn restyle_label_layers(&mut self) {
+    pub(crate) fn restyle_label_layers(&mut self) {
         let scheme = self.document.project.classes.clone();
         let ids: Vec<LayerId> =
             self.layers.all().iter().filter(|layer| layer.source.labels().is_some()).map(|layer| layer.id).collect();
@@ -211,6 +211,14 @@ impl Session {
         self.end_drawing();
         let found = self.document.project.labels_mut(labels).ok_or(EditError::NoLabels(labels))?;
         let title = gesture.title();
+        if !gesture.needs_pixels() && !gesture.is_quick() {
+            let (before, title) = (found.layer.clone(), title.to_owned());
+            return Ok(self.start_open(title.clone(), move |_| {
+                let mut after = before.clone();
+                gesture.paint(&mut after, rule);
+                Ok(Done::Reworked(Box::new(Reworked { labels, title, before, after })))
+            }));
+        }
         if !gesture.needs_pixels() {
             let change = gesture.paint(&mut found.layer, rule).unwrap_or_default();
             return self.make(Edit::labels(labels, title, change));
@@ -265,7 +273,7 @@ impl Session {
     }
 
     /// A step cannot be made in the middle of a stroke: the stroke becomes one first.
-    fn end_drawing(&mut self) {
+    pub(crate) fn end_drawing(&mut self) {
         if self.document.stroke.is_some()
             && let Err(error) = self.end_stroke()
         {

@@ -8,6 +8,7 @@ use nunatak_domain::label::LabelsId;
 use nunatak_domain::layer::{LayerId, SceneId};
 use nunatak_domain::notice::Notice;
 use nunatak_domain::scene::SceneInfo;
+use nunatak_io::project::VersionInfo;
 use nunatak_jobs::JobId;
 use serde::Serialize;
 
@@ -22,7 +23,13 @@ pub enum Event {
     },
     ModelChanged,
     ReferencesChanged,
+    /// The references' health was found anew.
+    HealthChanged,
+    /// A library of spectra was read, to pick from.
+    LibraryOpened,
     ClassesChanged,
+    /// A map was judged, or judged anew.
+    Judged,
     /// Pixels of a label layer changed, inside of `rect`.
     LabelsChanged {
         labels: LabelsId,
@@ -30,6 +37,17 @@ pub enum Event {
     },
     /// A step was made, undone or made again.
     HistoryChanged,
+    /// The project's name, place or saved state changed.
+    ProjectChanged,
+    /// Another project is open; `unpacked` where it came out of an archive.
+    ProjectOpened {
+        path: PathBuf,
+        unpacked: bool,
+    },
+    /// Answer to `ListVersions`, newest first.
+    VersionsListed {
+        versions: Vec<VersionInfo>,
+    },
     /// Tiles are there that were wanted: paint again.
     TilesArrived,
     Probed(ProbeAnswer),

@@ -62,7 +62,10 @@ impl Stage<'_> {
             LayerSource::Prior { scene } => {
                 self.layers.scene(scene).and_then(|scene| self.references.prior_on(&scene.info))
             }
-            LayerSource::Scene { .. } | LayerSource::Labels { .. } => None,
+            LayerSource::Scene { .. }
+            | LayerSource::Labels { .. }
+            | LayerSource::Index { .. }
+            | LayerSource::Spectral { .. } => None,
         };
         let (opacity, blend, style) = (layer.opacity, layer.blend, layer.style.clone());
         DrawLayer { layer: layer.id, opacity, blend, style, prior, swiped, tiles }
@@ -75,13 +78,18 @@ impl Stage<'_> {
         let bands = match layer.source {
             LayerSource::Labels { labels, .. } => return self.label_tiles(labels, scene, place, view, missing),
             LayerSource::Scene { .. } => layer.style.bands(),
+            LayerSource::Index { .. } | LayerSource::Spectral { .. } => self.layers.computed(layer.id)?.bands.clone(),
             LayerSource::Prior { .. } => {
                 let prior = self.references.prior_on(&scene.info)?;
                 (prior.n_bands() <= MAX_RESIDENT_BANDS).then_some(())?;
                 (0..prior.n_bands()).collect()
             }
         };
-        let groups = groups(scene.info.n_bands(), &bands);
+        let groups = if layer.source.computed() {
+            vec![TileKey::group_of_layer(layer.id)]
+        } else {
+            groups(scene.info.n_bands(), &bands)
+        };
         let coarse_first = self.coarse_first;
         let painter =
             LayerTiles { scene, place, groups: &groups, tiles: self.tiles, center: view.center, coarse_first };

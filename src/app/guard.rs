@@ -88,7 +88,26 @@ fn files(command: &Command) -> Files {
         Command::Polygonize(c) => of(&[&c.raster], vec![c.out.clone()], c.overwrite),
         Command::Render(c) => of(&c.rasters.iter().collect::<Vec<_>>(), vec![c.out.clone()], c.overwrite),
         Command::Convert(c) => of(&[&c.raster], vec![c.out.clone()], c.overwrite),
+        Command::Classify(c) => {
+            let inputs: Vec<_> = [&c.references, &c.training].into_iter().flatten().chain([&c.raster]).collect();
+            of(&inputs, std::iter::once(c.out.clone()).chain(c.score.clone()).collect(), c.overwrite)
+        }
+        Command::Index(c) => of(&[&c.raster], vec![c.out.clone()], c.overwrite),
+        Command::Accuracy(c) => of(&[&c.truth, &c.map], c.html.iter().chain(&c.csv).cloned().collect(), c.overwrite),
+        Command::Sample(c) => of(&[&c.map], vec![c.out.clone()], c.overwrite),
+        Command::Sieve(c) => of(&[&c.map], vec![c.out.clone()], c.overwrite),
+        Command::ConvertSpectra(c) => {
+            let inputs: Vec<_> = [&c.to_bands, &c.bands].into_iter().flatten().chain([&c.spectra]).collect();
+            of(&inputs, vec![c.out.clone()], c.overwrite)
+        }
+        Command::Replay(c) => of(&[&c.output], c.out.iter().cloned().collect(), c.overwrite),
         Command::ExportModel { path, overwrite } => of(&[], vec![path.clone()], *overwrite),
+        Command::ExportLabels(export) => of(&[], vec![export.out.clone()], export.overwrite),
+        Command::ExportClasses { path, overwrite } => of(&[], vec![path.clone()], *overwrite),
+        Command::PackProject { out, overwrite, .. } => of(&[], vec![out.clone()], *overwrite),
+        Command::SaveJudgement { html, csv, overwrite } => {
+            of(&[], html.iter().chain(csv).cloned().collect(), *overwrite)
+        }
         Command::SaveReferences { path, overwrite } => of(&[], vec![path.clone()], *overwrite),
         _ => of(&[], Vec::new(), false),
     }

@@ -91,7 +91,7 @@ mod tests {
         let labels = LabelsId(1);
         let mut layer = LabelLayer::new(700, 300);
         let rule = PaintRule { class: Some(ClassId(3)), onto: Target::Any };
-        let mut paint = |layer: &mut LabelLayer, rect| {
+        let paint = |layer: &mut LabelLayer, rect| {
             paint_mask(layer, &PixelMask::of_rect(rect), rule);
             view.invalidate(labels, rect);
         };

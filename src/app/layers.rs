@@ -1,11 +1,13 @@
 //! The open scenes and the layers that show them: what is in the list and in which order.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use nunatak_domain::layer::{Blend, Layer, LayerId, LayerRole, LayerSource, Scene, SceneId};
 use nunatak_domain::scene::SceneInfo;
 use nunatak_domain::style::Style;
 
+use crate::answers::Computed;
 use crate::command::CommandError;
 
 /// Scenes and layers, bottom to top. Every scene has a layer; the last layer of a scene
@@ -17,6 +19,8 @@ pub(crate) struct Layers {
     scenes: BTreeMap<SceneId, Scene>,
     n_scenes: u64,
     n_layers: u64,
+    /// What makes the tiles of index and class layers.
+    computed: BTreeMap<LayerId, Arc<Computed>>,
 }
 
 /// What a new layer is to look like.
@@ -71,8 +75,51 @@ impl Layers {
         self.n_layers += 1;
         let id = LayerId(self.n_layers);
         let NewLayer { name, style, role, visible, opacity } = layer;
-        self.layers.push(Layer { id, name, source, visible, opacity, blend: Blend::Normal, style, role });
+        self.layers.push(Layer {
+            id,
+            name,
+            source,
+            visible,
+            opacity,
+            blend: Blend::Normal,
+            style,
+            role,
+            formula: None,
+        });
         id
+    }
+
+    pub(crate) fn clear(&mut self) {
+        *self = Self::default();
+    }
+
+    /// Numbers of a project are taken; new ones come after them.
+    pub(crate) fn number_from(&mut self, scenes: impl Iterator<Item = SceneId>, layers: impl Iterator<Item = LayerId>) {
+        self.n_scenes = scenes.map(|id| id.0).max().unwrap_or(0).max(self.n_scenes);
+        self.n_layers = layers.map(|id| id.0).max().unwrap_or(0).max(self.n_layers);
+    }
+
+    /// A scene of a project under its own number; its layers follow.
+    pub(crate) fn put_scene(&mut self, id: SceneId, info: SceneInfo) {
+        self.scenes.insert(id, Scene { id, info });
+    }
+
+    /// A layer of a project as it was saved, at a place from the bottom. A style that its scene
+    /// has no bands for gives way to the ordinary one.
+    pub(crate) fn put(&mut self, at: usize, mut layer: Layer) {
+        if let LayerSource::Scene { scene } = layer.source
+            && let Some(scene) = self.scenes.get(&scene)
+            && check_style(&layer.style, &scene.info).is_err()
+        {
+            layer.style = Style::initial(&scene.info);
+        }
+        self.layers.insert(at.min(self.layers.len()), layer);
+    }
+
+    /// Removes scenes that no layer shows and that are not `wanted`.
+    pub(crate) fn drop_bare_scenes(&mut self, wanted: impl Fn(SceneId) -> bool) {
+        let layers = &self.layers;
+        self.scenes.retain(|id, _| wanted(*id) || layers.iter().any(|layer| layer.source.scene() == *id));
     }
 
     /// Removes a layer; gives back the scene that nothing shows any more.
@@ -82,11 +129,24 @@ impl Layers {
     pub(crate) fn remove(&mut self, id: LayerId) -> Result<Option<SceneId>, CommandError> {
         let index = self.index(id)?;
         let scene = self.layers.remove(index).source.scene();
+        self.computed.remove(&id);
         let orphan = self.layers.iter().all(|layer| layer.source.scene() != scene);
         if orphan {
             self.scenes.remove(&scene);
         }
         Ok(orphan.then_some(scene))
+    }
+
+    /// What makes the tiles of an index or class layer; `None` where that is impossible now.
+    pub(crate) fn computed(&self, id: LayerId) -> Option<&Arc<Computed>> {
+        self.computed.get(&id)
+    }
+
+    pub(crate) fn set_computed(&mut self, id: LayerId, computed: Option<Computed>) {
+        match computed {
+            Some(computed) => self.computed.insert(id, Arc::new(computed)),
+            None => self.computed.remove(&id),
+        };
     }
 
     /// Moves a layer to a place counted from the bottom; beyond the top is the top.

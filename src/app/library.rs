@@ -5,9 +5,7 @@ use std::path::{Path, PathBuf};
 use nunatak_domain::geo::GeoBounds;
 use nunatak_domain::layer::SceneId;
 use nunatak_domain::notice::Notice;
-use nunatak_domain::spectra::{
-    ReferenceHealth, ReferenceSet, Resampling, SpectralLibrary, TargetBand, target_bands,
-};
+use nunatak_domain::spectra::{ReferenceHealth, ReferenceSet, Resampling, SpectralLibrary, TargetBand, target_bands};
 
 use crate::command::CommandError;
 use crate::event::{Event, JobReport};
@@ -48,11 +46,11 @@ impl Session {
             let window = self.atlas.place(id)?.window_of(&bounds)?;
             Some((self.references.prior_on(info)?, info.path.clone(), window))
         });
-        let request = work::spectra::HealthRequest { set: self.references.set().clone(), view };
+        let request = work::reference_spectra::HealthRequest { set: self.references.set().clone(), view };
         self.health.newest += 1;
         let token = self.health.newest;
         self.runner.start(&self.open_lane, move |(), monitor| {
-            Ok(Done::Health(token, Box::new(work::spectra::health(&request, monitor)?)))
+            Ok(Done::Health(token, Box::new(work::reference_spectra::health(&request, monitor)?)))
         });
     }
 
@@ -88,7 +86,7 @@ impl Session {
         let bands = self.import_bands(scene)?;
         let title = format!("Import {}", path.file_name().unwrap_or(path.as_os_str()).to_string_lossy());
         let path = path.to_owned();
-        Ok(self.start_open(title, move |_| work::spectra::import(&path, &pick, &bands, method)))
+        Ok(self.start_open(title, move |_| work::reference_spectra::import(&path, &pick, &bands, method)))
     }
 
     /// # Errors

@@ -6,12 +6,13 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use nunatak_domain::edit::Edit;
+use nunatak_domain::geo::GeoPos;
 use nunatak_domain::history::{DEFAULT_BUDGET_BYTES, History};
 use nunatak_domain::layer::{Layer, SceneId};
 use nunatak_domain::notice::Notice;
 use nunatak_domain::project::Project;
 use nunatak_io::project::{Access, Journal, ProjectFolder, ProjectScene, SaveKind, Saved, VersionInfo};
-use nunatak_jobs::{JobId, Latest};
+use nunatak_jobs::JobId;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -40,8 +41,8 @@ pub(crate) struct Keep {
     pub(crate) scenes: Vec<ProjectScene>,
     /// Layers of scenes that are missing, with their place from the bottom.
     absent: Vec<(usize, Layer)>,
-    /// What the front end wants to find again.
-    view: Value,
+    /// Where the front end looked.
+    view: Option<ProjectView>,
     pub(crate) clock: Clock,
     /// Jobs of a project that is closed: what they made is for nobody.
     stale: BTreeSet<JobId>,
@@ -55,6 +56,8 @@ pub(crate) struct Home {
     pub(crate) untitled: bool,
     /// `None` where it is open for reading only.
     pub(crate) writer: Option<Writer>,
+    /// Steps of its journal that undo cannot reach: those of a project that is only read.
+    earlier: usize,
 }
 
 pub(crate) struct Writer {
@@ -81,6 +84,17 @@ pub struct ProjectFile {
     pub read_only: bool,
     /// Scenes that were not found.
     pub n_missing: usize,
+    /// Steps that the history does not list, because the project is only read.
+    pub n_earlier_steps: usize,
+}
+
+/// Where a front end looked when it saved the project.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ProjectView {
+    /// In the map's CRS.
+    pub center: GeoPos,
+    /// Units of the map's CRS per physical screen pixel.
+    pub units_per_px: f64,
 }
 
 /// How a project is opened.
@@ -114,6 +128,7 @@ impl Session {
             untitled: home.untitled,
             read_only: home.writer.is_none(),
             n_missing: self.missing_scenes().len(),
+            n_earlier_steps: home.earlier,
         })
     }
 
@@ -123,8 +138,8 @@ impl Session {
     }
 
     /// What the front end gave with the last save of the project that is open.
-    pub const fn project_view(&self) -> &Value {
-        &self.keep.view
+    pub const fn project_view(&self) -> Option<ProjectView> {
+        self.keep.view
     }
 
     /// Scenes of the project whose files were not found.
@@ -142,12 +157,10 @@ impl Session {
         &mut self,
         path: Option<PathBuf>,
         overwrite: bool,
-        view: Option<Value>,
+        view: Option<ProjectView>,
     ) -> Result<Vec<Event>, CommandError> {
         self.end_drawing();
-        if let Some(view) = view {
-            self.keep.view = view;
-        }
+        self.keep.view = view.or(self.keep.view);
         if let Some(moving) = &mut self.keep.moving {
             moving.then = Some((path, overwrite));
             return Ok(Vec::new());
@@ -275,6 +288,10 @@ impl Session {
                 self.settle_in(folder, saved, untitled);
                 events.extend(self.write_journal());
                 events.push(Event::ProjectChanged);
+                if self.keep.clock.close {
+                    events.extend(self.clear());
+                    return JobReport::default();
+                }
                 let then = self.keep.clock.then.take();
                 let next = match then {
                     Some((path, overwrite)) => self.save_project(path, overwrite, None),
@@ -331,7 +348,7 @@ impl Session {
     fn settle_in(&mut self, folder: ProjectFolder, saved: Saved, untitled: bool) {
         let path = folder.path().to_owned();
         let writer = Writer { folder: Arc::new(folder), saved: Arc::new(Mutex::new(saved)) };
-        self.keep.home = Some(Home { name: name_of(&path), path, untitled, writer: Some(writer) });
+        self.keep.home = Some(Home { name: name_of(&path), path, untitled, writer: Some(writer), earlier: 0 });
     }
 
     pub(crate) fn open_project(&mut self, path: PathBuf, access: ProjectAccess) -> Result<Vec<Event>, CommandError> {
@@ -353,6 +370,10 @@ impl Session {
         if self.untitled.is_some() {
             self.secure()?;
         }
+        if self.keep.moving.is_some() {
+            self.keep.clock.close = true;
+            return Ok(Vec::new());
+        }
         Ok(self.clear())
     }
 
@@ -361,6 +382,7 @@ impl Session {
         let mut events = self.clear();
         let untitled = self.untitled.as_ref().is_some_and(|folder| opened.path.parent() == Some(folder));
         let path = opened.path.clone();
+        let earlier = if opened.writer.is_none() { opened.history.steps().len() } else { 0 };
         let (writer, history) = match opened.writer {
             Some((folder, journal)) => {
                 self.document.journal = Some(journal);
@@ -370,9 +392,11 @@ impl Session {
             // Without a journal to write to, and one to read from, history begins here.
             None => (None, History::new(DEFAULT_BUDGET_BYTES)),
         };
-        self.document = Document { journal: self.document.journal.take(), ..Document::new(opened.project, history) };
+        let journal = self.document.journal.take();
+        self.document = Document::new(opened.project, history);
+        self.document.journal = journal;
         self.keep.start = self.document.project.clone();
-        self.keep.home = Some(Home { name: opened.name, path: path.clone(), untitled, writer });
+        self.keep.home = Some(Home { name: opened.name, path: path.clone(), untitled, writer, earlier });
         self.keep.clock = Clock::new(self.document.changes);
         let view = View::of(opened.view);
         self.keep.view = view.window;
@@ -436,6 +460,7 @@ impl Session {
         };
         self.document = Document::default();
         self.label_view.clear();
+        self.judging = crate::judging::Judging::default();
         self.references = References::default();
         self.scales.clear();
         self.layers.clear();
@@ -447,7 +472,10 @@ impl Session {
         // Scenes of the next project may have the numbers of these: no answer of the old workers
         // may be taken for one of theirs. The old ones end beside the window's thread.
         let pool = std::mem::replace(&mut self.pool, crate::session::tile_workers(&self.wake));
-        drop_pool(self, pool);
+        self.runner.start(&self.open_lane, move |(), _| {
+            drop(pool);
+            Ok(Done::Report(JobReport::default()))
+        });
         let mut events = self.layers_changed();
         events.extend([Event::ReferencesChanged, Event::ClassesChanged, Event::HistoryChanged, Event::ProjectChanged]);
         events
@@ -530,7 +558,9 @@ impl Session {
             false => Vec::new(),
         };
         let title = format!("Pack {}", name_of(&path));
-        events.extend(self.start_files(title, move |monitor| project::pack(&path, &out, with_scenes, overwrite, monitor)));
+        events.extend(
+            self.start_files(title, move |monitor| project::pack(&path, &out, with_scenes, overwrite, monitor)),
+        );
         Ok(events)
     }
 
@@ -564,7 +594,7 @@ impl Session {
         for (at, layer) in &self.keep.absent {
             layers.insert((*at).min(layers.len()), layer.clone());
         }
-        let view = View { window: self.keep.view.clone(), scales: self.scales.clone() };
+        let view = View { window: self.keep.view, scales: self.scales.clone() };
         Draft { name, project, open, others, layers, view: json!(view) }
     }
 }
@@ -573,7 +603,7 @@ impl Session {
 #[derive(Default, Serialize, Deserialize)]
 #[serde(default)]
 struct View {
-    window: Value,
+    window: Option<ProjectView>,
     /// Scale of the references from so many steps on.
     scales: Vec<(usize, ReferenceScale)>,
 }
@@ -582,16 +612,6 @@ impl View {
     fn of(value: Value) -> Self {
         serde_json::from_value(value).unwrap_or_default()
     }
-}
-
-fn drop_pool<K, T, A>(session: &mut Session, pool: Latest<K, T, A>)
-where
-    Latest<K, T, A>: Send + 'static,
-{
-    session.runner.start(&session.open_lane, move |(), _| {
-        drop(pool);
-        Ok(Done::Report(JobReport::default()))
-    });
 }
 
 /// Remarks of `io` begin small.

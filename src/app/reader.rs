@@ -13,9 +13,13 @@ use nunatak_domain::raster::{Raster, RasterSource};
 use nunatak_domain::scene::SceneInfo;
 use nunatak_domain::spectra::Prior;
 use nunatak_io::{GdalSource, Transformer};
+use nunatak_jobs::Silent;
 
+use crate::answers::Computed;
 use crate::placement::{Grid, Place};
+use crate::sampling::SampleRequest;
 use crate::tiles::{Quality, TileStore, bands_of_group};
+use crate::work::{self, sample_reference::Measured};
 
 /// Open files per worker; a map of more scenes opens and closes them in turn.
 const MAX_OPEN: usize = 24;
@@ -36,11 +40,20 @@ pub(crate) enum Ask {
     Tile(TileKey),
     /// By tag.
     Probe(u64),
+    Sample,
 }
 
 pub(crate) enum Request {
     Tile(Box<TileRequest>),
     Probe(Box<ProbeRequest>),
+    Sample(Box<SampleAsk>),
+}
+
+/// A sample to look at before it is made.
+pub(crate) struct SampleAsk {
+    pub(crate) token: u64,
+    pub(crate) request: SampleRequest,
+    pub(crate) job: work::sample_reference::Request,
 }
 
 #[derive(Clone, Debug)]
@@ -57,6 +70,10 @@ pub(crate) struct TileRequest {
     pub(crate) exact: bool,
     /// `None` if the mesh is there already.
     pub(crate) grid: Option<Arc<Grid>>,
+    /// Makes the tile of the pixels, and comes back with the answer.
+    pub(crate) computed: Option<Arc<Computed>>,
+    /// The pixels, where they are there already.
+    pub(crate) held: Option<(Arc<TilePixels>, Quality)>,
     /// Comes back with the answer: meshes of an older map are thrown away.
     pub(crate) generation: u64,
 }
@@ -69,18 +86,28 @@ impl TileRequest {
         place: &Place,
         tiles: &TileStore,
         generation: u64,
+        computed: Option<Arc<Computed>>,
     ) -> Option<Self> {
         let (width, height) = (info.width, info.height);
         let draft = tiles.is_draft(&key);
-        let missing_bands = key.has_scene_pixels() && (draft || tiles.quality(&key).is_none());
+        let has_pixels = key.has_scene_pixels() || computed.is_some();
+        let missing_bands = has_pixels && (draft || tiles.quality(&key).is_none());
+        let source = TileKey { group: 0, ..key };
+        let held = computed.as_ref().and_then(|_| Some((Arc::clone(tiles.pixels(&source)?), tiles.quality(&source)?)));
+        let bands = match &computed {
+            Some(computed) => computed.bands.clone(),
+            None => bands_of_group(info.n_bands(), key.group),
+        };
         let missing_mesh = tiles.mesh(key.scene, key.tile).is_none();
         Some(Self {
             path: info.path.clone(),
             scene: key.scene,
             window: key.tile.window(width, height)?,
             size_px: key.tile.size_px(width, height)?,
-            bands: missing_bands.then(|| bands_of_group(info.n_bands(), key.group)),
-            exact: draft,
+            bands: missing_bands.then_some(bands),
+            exact: tiles.quality(&key) == Some(Quality::Draft),
+            computed,
+            held,
             grid: missing_mesh.then(|| Arc::clone(&place.grid)),
             generation,
         })
@@ -104,11 +131,23 @@ pub(crate) struct ProbeTarget {
     pub(crate) pixel: PixelPos,
     /// Set where the pixels can be compared with the references.
     pub(crate) prior: Option<Arc<Prior>>,
+    /// Set where the layer shows what is computed of the pixel.
+    pub(crate) computed: Option<Arc<Computed>>,
 }
 
 pub(crate) enum Answer {
-    Tile { pixels: Option<(TilePixels, Quality)>, mesh: Option<TileMesh>, generation: u64 },
+    Tile {
+        pixels: Option<(TilePixels, Quality)>,
+        mesh: Option<TileMesh>,
+        generation: u64,
+        computed: Option<Arc<Computed>>,
+    },
     Probe(ProbeAnswer),
+    Sample {
+        token: u64,
+        request: SampleRequest,
+        measured: Measured,
+    },
 }
 
 /// Open files of one worker.
@@ -128,6 +167,13 @@ impl Reader {
         match request {
             Request::Tile(request) => self.tile(&request),
             Request::Probe(request) => Ok(Answer::Probe(self.probe(&request))),
+            Request::Sample(ask) => {
+                let SampleAsk { token, request, job } = *ask;
+                let source = self.source(job.scene, &job.path)?;
+                let measured =
+                    work::sample_reference::measure(&job, source, &Silent).map_err(|error| error.to_string())?;
+                Ok(Answer::Sample { token, request, measured })
+            }
         }
     }
 
@@ -136,12 +182,25 @@ impl Reader {
         let pixels = match &request.bands {
             None => None,
             Some(bands) => {
-                let source = self.source(request.scene, &request.path)?;
-                let (raster, quality) = read(source, request, bands)?;
-                Some((TilePixels { bands: bands.clone(), raster }, quality))
+                let (pixels, quality) = match &request.held {
+                    Some((held, quality)) => (Arc::clone(held), *quality),
+                    None => {
+                        let source = self.source(request.scene, &request.path)?;
+                        let (raster, quality) = read(source, request, bands)?;
+                        (Arc::new(TilePixels { bands: bands.clone(), raster }), quality)
+                    }
+                };
+                let pixels = match &request.computed {
+                    Some(computed) => {
+                        let raster = computed.of_pixels(&pixels.bands, &pixels.raster);
+                        TilePixels { bands: (0..raster.bands).collect(), raster }
+                    }
+                    None => Arc::unwrap_or_clone(pixels),
+                };
+                Some((pixels, quality))
             }
         };
-        Ok(Answer::Tile { pixels, mesh, generation: request.generation })
+        Ok(Answer::Tile { pixels, mesh, generation: request.generation, computed: request.computed.clone() })
     }
 
     fn mesh(&mut self, grid: &Grid, request: &TileRequest) -> Result<TileMesh, String> {
@@ -178,6 +237,7 @@ impl Reader {
             let Some(values) = known.clone() else { continue };
             let whole: Option<Vec<f64>> = values.iter().copied().collect();
             let references = target.prior.as_ref().zip(whole).map(|(prior, spectrum)| prior.pixel(&spectrum));
+            let values = target.computed.as_ref().map_or_else(|| values.clone(), |computed| computed.of_pixel(&values));
             let &ProbeTarget { layer, scene, pixel, .. } = target;
             layers.push(LayerProbe { layer, scene, pixel, values, references });
         }

@@ -7,6 +7,7 @@ use nunatak_domain::class::{ClassId, Rgb};
 use nunatak_domain::model::{ModelRecord, Normalisation};
 use nunatak_domain::scene::{BandInfo, SceneInfo};
 use nunatak_domain::spectra::{Prior, ReferenceSet, SpectralReference};
+use serde::{Deserialize, Serialize};
 
 use crate::command::{CommandError, ReferenceEdit};
 
@@ -32,7 +33,8 @@ struct OnScene {
 }
 
 /// What turns stored values into those that the references are compared with.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub(crate) enum ReferenceScale {
     /// Each scene's own scale and offset: references are physical values (reflectance).
     Physical,
@@ -157,6 +159,11 @@ impl References {
         }
         built.push((on_scene, Arc::clone(&on_stored)));
         Some(on_stored)
+    }
+
+    /// What brings stored values of these bands of a scene to the references' scale.
+    pub(crate) fn normalisation_of(&self, info: &SceneInfo, bands: &[usize]) -> Normalisation {
+        self.scale.of(info, bands)
     }
 
     /// Stored values of a scene's pixel, of the bands that the references have and on their scale.

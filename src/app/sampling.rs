@@ -58,7 +58,7 @@ pub(crate) struct Preview {
 pub(crate) struct Sampled {
     request: SampleRequest,
     before: Option<SpectralReference>,
-    measured: work::sample::Measured,
+    measured: work::sample_reference::Measured,
 }
 
 impl Session {
@@ -66,7 +66,7 @@ impl Session {
         let (job, before) = self.sample_job(&request)?;
         let title = self.sample_title(&request);
         let events = self.start_open(title, move |monitor| {
-            let measured = work::sample::run(&job, monitor)?;
+            let measured = work::sample_reference::run(&job, monitor)?;
             Ok(Done::Sampled(Box::new(Sampled { request, before, measured })))
         });
         self.preview.newest += 1;
@@ -130,7 +130,7 @@ impl Session {
         &mut self,
         token: u64,
         request: &SampleRequest,
-        measured: work::sample::Measured,
+        measured: work::sample_reference::Measured,
     ) -> Vec<Event> {
         if token != self.preview.newest {
             return Vec::new();
@@ -177,7 +177,7 @@ impl Session {
     fn sample_job(
         &self,
         request: &SampleRequest,
-    ) -> Result<(work::sample::Request, Option<SpectralReference>), CommandError> {
+    ) -> Result<(work::sample_reference::Request, Option<SpectralReference>), CommandError> {
         let no_scene = || CommandError(format!("there is no scene {}", request.scene.0));
         let info = &self.layers.scene(request.scene).ok_or_else(no_scene)?.info;
         let set = &self.document.project.references;
@@ -211,7 +211,7 @@ impl Session {
             ))
         })?;
         let before_pixels = before.as_ref().zip(sample).map(|(reference, sample)| (reference.spectrum.clone(), sample));
-        let job = work::sample::Request {
+        let job = work::sample_reference::Request {
             path: info.path.clone(),
             scene: request.scene,
             gesture: request.gesture.clone(),
@@ -236,11 +236,11 @@ impl Session {
     fn with_sample(
         &self,
         request: &SampleRequest,
-        measured: work::sample::Measured,
+        measured: work::sample_reference::Measured,
     ) -> Result<ReferenceSet, CommandError> {
         let project = &self.document.project;
         let mut set = project.references.clone();
-        let work::sample::Measured { mean, sample } = measured;
+        let work::sample_reference::Measured { mean, sample } = measured;
         let class = request.class.and_then(|id| project.classes.get(id));
         match request.reference {
             Some(index) => {

@@ -17,18 +17,22 @@ use nunatak_domain::map::{MapFrame, MapPainter, MapView, Swipe, TileKey};
 use nunatak_domain::model::{ModelRecord, Normalisation};
 use nunatak_domain::project::Project;
 use nunatak_domain::spectra::{Prior, ReferenceSet};
-use nunatak_jobs::{Lane, Latest, Runner};
+use nunatak_jobs::{Lane, Latest, Runner, Wake};
 
 use crate::command::Command;
 use crate::document::Document;
 use crate::event::{Event, JobStatus};
 use crate::frame::Stage;
+use crate::judging::Judging;
 use crate::label_view::LabelView;
 use crate::layers::Layers;
+use crate::library::{Health, OpenLibrary};
 use crate::placement::Atlas;
+use crate::projects::Keep;
 use crate::reader::{Answer, Ask, ProbeRequest, ProbeTarget, Reader, Request, TileRequest};
 use crate::references::{ReferenceScale, References};
 use crate::results::Results;
+use crate::sampling::Preview;
 use crate::tiles::TileStore;
 use crate::work::{Compute, Done};
 use crate::work_dir::WorkDir;
@@ -47,6 +51,9 @@ pub struct SessionOptions {
     pub painter: Option<Box<dyn MapPainter>>,
     /// Decoded tiles kept in memory.
     pub tile_cache_bytes: usize,
+    /// Folder for work that nobody has named yet: the first step begins a project there. `None`
+    /// keeps such work in memory.
+    pub untitled: Option<PathBuf>,
 }
 
 impl Default for SessionOptions {
@@ -57,6 +64,7 @@ impl Default for SessionOptions {
             work_dir: None,
             painter: None,
             tile_cache_bytes: 512 << 20,
+            untitled: None,
         }
     }
 }
@@ -81,9 +89,18 @@ pub struct Session {
     pub(crate) tiles: TileStore,
     pub(crate) model: Option<OpenModel>,
     pub(crate) document: Document,
+    /// Where the document is kept.
+    pub(crate) keep: Keep,
+    pub(crate) untitled: Option<PathBuf>,
+    pub(crate) wake: Wake,
     pub(crate) label_view: LabelView,
+    pub(crate) judging: Judging,
     /// Of the document's.
     pub(crate) references: References,
+    /// Of what is done to the references and not made yet.
+    pub(crate) preview: Preview,
+    pub(crate) library: Option<OpenLibrary>,
+    pub(crate) health: Health,
     /// Scale of the references from so many steps of the history on.
     pub(crate) scales: Vec<(usize, ReferenceScale)>,
     pub(crate) device: DeviceBadge,
@@ -96,7 +113,7 @@ pub struct Session {
     /// Sentences that were said of scenes' tiles, so that each is said once.
     pub(crate) said: BTreeSet<(SceneId, String)>,
     // Order matters: the workers end before the folder they may write to is removed.
-    pub(crate) pool: Latest<Ask, Request, Answer>,
+    pub(crate) pool: TileWorkers,
     pub(crate) runner: Runner<Done>,
     /// Quick reads that somebody waits for.
     pub(crate) open_lane: Lane<()>,
@@ -109,6 +126,14 @@ pub struct Session {
 
 /// Only jobs on the `files` lane take the lock.
 pub(crate) type SharedPainter = Arc<Mutex<Box<dyn MapPainter>>>;
+
+/// Reads tiles for the map, with file handles of its own.
+pub(crate) type TileWorkers = Latest<Ask, Request, Answer>;
+
+pub(crate) fn tile_workers(wake: &Wake) -> TileWorkers {
+    let serve = |reader: &mut Reader, _: &Ask, request| reader.serve(request);
+    Latest::new("tiles", TILE_THREADS, Arc::clone(wake), Reader::default, serve)
+}
 
 /// What computes, as far as it is known.
 pub(crate) struct DeviceBadge {
@@ -135,8 +160,8 @@ pub(crate) struct Saving {
 
 impl Session {
     pub fn new(options: SessionOptions) -> Self {
-        let SessionOptions { wake, device, work_dir, painter, tile_cache_bytes } = options;
-        let serve = |reader: &mut Reader, _: &Ask, request| reader.serve(request);
+        let SessionOptions { wake, device, work_dir, painter, tile_cache_bytes, untitled } = options;
+        let untitled = untitled.map(|folder| folder.canonicalize().unwrap_or(folder));
         Self {
             layers: Layers::default(),
             atlas: Atlas::default(),
@@ -145,8 +170,15 @@ impl Session {
             tiles: TileStore::new(tile_cache_bytes),
             model: None,
             document: Document::default(),
+            keep: Keep::default(),
+            untitled,
+            wake: Arc::clone(&wake),
             label_view: LabelView::default(),
+            judging: Judging::default(),
             references: References::default(),
+            preview: Preview::default(),
+            library: None,
+            health: Health::default(),
             scales: Vec::new(),
             device: DeviceBadge { choice: device, text: device.to_string(), asked: false.into(), known: false },
             painter: painter.map(|painter| Arc::new(Mutex::new(painter))),
@@ -154,7 +186,7 @@ impl Session {
             saving: BTreeMap::new(),
             results: Results::default(),
             said: BTreeSet::new(),
-            pool: Latest::new("tiles", TILE_THREADS, Arc::clone(&wake), Reader::default, serve),
+            pool: tile_workers(&wake),
             runner: Runner::new(wake),
             open_lane: Lane::new("open", || ()),
             files_lane: Lane::new("files", || ()),
@@ -175,7 +207,11 @@ impl Session {
     fn tile_request(&self, key: TileKey) -> Option<TileRequest> {
         let scene = self.layers.scene(key.scene)?;
         let place = self.atlas.place(key.scene)?;
-        TileRequest::new(key, &scene.info, place, &self.tiles, self.generation)
+        let computed = match key.layer() {
+            Some(layer) => Some(Arc::clone(self.layers.computed(layer)?)),
+            None => None,
+        };
+        TileRequest::new(key, &scene.info, place, &self.tiles, self.generation, computed)
     }
 
     /// What to draw for a view, with loaded ancestors in place of missing tiles.
@@ -199,7 +235,8 @@ impl Session {
         // Ten class probabilities are no ten-band spectrum.
         let spectral = matches!(layer.role, LayerRole::Imagery | LayerRole::Prior);
         let prior = if spectral { self.references.prior_on(&scene.info) } else { None };
-        Some(ProbeTarget { layer: layer.id, scene: scene.id, path: scene.info.path.clone(), pixel, prior })
+        let computed = self.layers.computed(layer.id).cloned();
+        Some(ProbeTarget { layer: layer.id, scene: scene.id, path: scene.info.path.clone(), pixel, prior, computed })
     }
 
     /// Bottom to top.
@@ -354,6 +391,7 @@ impl Session {
 
     /// Places scenes anew after the list of layers changed, and says what is to be said.
     pub(crate) fn layers_changed(&mut self) -> Vec<Event> {
+        self.compute_restored();
         let (notices, moved) = self.atlas.update(self.layers.all(), self.layers.scenes());
         if moved {
             *self.map_crs.lock().unwrap_or_else(PoisonError::into_inner) = self.atlas.crs().cloned();

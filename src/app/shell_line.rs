@@ -12,6 +12,7 @@ use nunatak_domain::job::{
 use nunatak_domain::layer::{LayerId, LayerRole, SceneId};
 use nunatak_domain::spectra::ReferenceSet;
 
+use crate::analysis_lines::analysis_line;
 use crate::command::{Command, ReferenceEdit};
 use crate::results::Origin;
 
@@ -98,7 +99,7 @@ fn one_line(command: &Command, context: &Context<'_>) -> Option<String> {
             let open = Command::OpenScene { path: (context.layer)(*layer)? };
             return Some(script(&[open, Command::SetStyle { layer: LayerId(1), style: style.clone() }]));
         }
-        _ => return None,
+        other => analysis_line(other)?,
     };
     Some(line.0)
 }
@@ -122,6 +123,11 @@ impl Steps {
             Command::Polygonize(config) => self.replace(&mut config.raster, context)?,
             Command::Convert(config) => self.replace(&mut config.raster, context)?,
             Command::Prior(config) => self.replace(&mut config.raster, context)?,
+            Command::Classify(config) => self.replace(&mut config.raster, context)?,
+            Command::Index(config) => self.replace(&mut config.raster, context)?,
+            Command::Accuracy(config) => self.replace(&mut config.map, context)?,
+            Command::Sample(config) => self.replace(&mut config.map, context)?,
+            Command::Sieve(config) => self.replace(&mut config.map, context)?,
             Command::Info { path, .. } => self.replace(path, context)?,
             Command::Render(config) => {
                 for raster in &mut config.rasters {
@@ -310,44 +316,44 @@ fn convert(config: &ConvertConfig) -> Line {
 }
 
 /// A command line that grows.
-struct Line(String);
+pub(crate) struct Line(String);
 
 impl Line {
-    fn new(verb: &str) -> Self {
+    pub(crate) fn new(verb: &str) -> Self {
         Self(format!("nunatak {verb}"))
     }
 
-    fn word(mut self, word: &str) -> Self {
+    pub(crate) fn word(mut self, word: &str) -> Self {
         self.0.push(' ');
         self.0.push_str(&quoted(word));
         self
     }
 
     /// A file whose name begins with `-` must not be read as an option.
-    fn path(self, path: &Path) -> Self {
+    pub(crate) fn path(self, path: &Path) -> Self {
         let text = path.to_string_lossy();
         if text.starts_with('-') { self.word(&format!("./{text}")) } else { self.word(&text) }
     }
 
-    fn flag(self, name: &str, set: bool) -> Self {
+    pub(crate) fn flag(self, name: &str, set: bool) -> Self {
         if set { self.word(name) } else { self }
     }
 
-    fn option(self, name: &str, value: Option<String>) -> Self {
+    pub(crate) fn option(self, name: &str, value: Option<String>) -> Self {
         match value {
             Some(value) => self.word(name).word(&value),
             None => self,
         }
     }
 
-    fn path_option(self, name: &str, path: Option<&Path>) -> Self {
+    pub(crate) fn path_option(self, name: &str, path: Option<&Path>) -> Self {
         match path {
             Some(path) => self.word(name).path(path),
             None => self,
         }
     }
 
-    fn bands(self, bands: Option<&[usize]>) -> Self {
+    pub(crate) fn bands(self, bands: Option<&[usize]>) -> Self {
         self.option(
             "--bands",
             bands.map(|bands| bands.iter().map(|band| (band + 1).to_string()).collect::<Vec<_>>().join(",")),

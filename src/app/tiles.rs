@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use nunatak_domain::grid::TileId;
-use nunatak_domain::layer::SceneId;
+use nunatak_domain::layer::{LayerId, SceneId};
 use nunatak_domain::map::{MAX_RESIDENT_BANDS, TileKey, TileMesh, TilePixels};
 
 pub(crate) struct TileStore {
@@ -38,6 +38,8 @@ pub(crate) enum Quality {
     Draft,
     /// As `Draft`, and reading them all would take too long for a window.
     Coarse,
+    /// Computed from what has changed since.
+    Stale,
 }
 
 impl TileStore {
@@ -78,7 +80,14 @@ impl TileStore {
 
     /// It can be drawn, but something better is to be read.
     pub(crate) fn is_draft(&self, key: &TileKey) -> bool {
-        self.quality(key) == Some(Quality::Draft)
+        matches!(self.quality(key), Some(Quality::Draft | Quality::Stale))
+    }
+
+    /// The layer's tiles are to be computed anew; until then they are shown as they are.
+    pub(crate) fn outdate(&mut self, layer: LayerId) {
+        let entries = self.pixels.iter_mut().filter(|(key, _)| key.layer() == Some(layer));
+        entries.for_each(|(_, entry)| entry.quality = Quality::Stale);
+        self.failed.retain(|key| key.layer() != Some(layer));
     }
 
     pub(crate) fn has_failed(&self, key: &TileKey) -> bool {
@@ -107,6 +116,10 @@ impl TileStore {
     pub(crate) fn forget_meshes(&mut self) {
         self.meshes.clear();
         self.failed.clear();
+    }
+
+    pub(crate) fn clear(&mut self) {
+        *self = Self { clock: self.clock.clone(), ..Self::new(self.budget) };
     }
 
     pub(crate) fn forget_scene(&mut self, scene: SceneId) {

@@ -2,29 +2,45 @@
 //!
 //! Invariant: a job owns everything it reads; it never sees the `Session`.
 
+pub(crate) mod accuracy;
+mod accuracy_report;
+mod class_spectra;
+pub(crate) mod classify;
 pub(crate) mod explain;
 pub(crate) mod export;
 mod extent;
+pub(crate) mod index;
+pub(crate) mod judge;
+pub(crate) mod labels;
 pub(crate) mod open;
 pub(crate) mod predict;
 pub(crate) mod predict_layer;
 pub(crate) mod prior;
+pub(crate) mod project;
+pub(crate) mod reference_spectra;
 pub(crate) mod render;
+pub(crate) mod replay;
+pub(crate) mod sample;
+pub(crate) mod sample_reference;
 pub(crate) mod save;
 pub(crate) mod select;
+pub(crate) mod separability;
+pub(crate) mod sieve;
+pub(crate) mod spectra;
 mod strips;
 pub(crate) mod thumbnail;
 
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use nunatak_domain::class::ClassScheme;
 use nunatak_domain::edit::Edit;
 use nunatak_domain::job::DeviceChoice;
 use nunatak_domain::layer::LayerId;
 use nunatak_domain::notice::Notice;
 use nunatak_domain::recipe::Recipe;
 use nunatak_domain::scene::{BandStatistics, SceneInfo};
-use nunatak_domain::spectra::ReferenceSet;
+use nunatak_domain::spectra::{ReferenceHealth, ReferenceSet, SpectralLibrary};
 use nunatak_domain::style::StretchMethod;
 use nunatak_io::IoError;
 use nunatak_jobs::{Cancelled, JobError, Monitor};
@@ -36,6 +52,7 @@ use crate::editing::{Reworked, Selected};
 use crate::event::JobReport;
 use crate::layers::NewLayer;
 use crate::placement::Prepared;
+use crate::sampling::Sampled;
 use crate::session::OpenModel;
 
 /// What a job leaves for the session.
@@ -59,6 +76,10 @@ pub(crate) enum Done {
         text: String,
         remarks: Vec<String>,
     },
+    Sampled(Box<Sampled>),
+    Library(PathBuf, SpectralLibrary),
+    Imported(ReferenceSet, Vec<String>),
+    Health(u64, Box<ReferenceHealth>),
     Selected(Box<Selected>),
     Reworked(Box<Reworked>),
     /// A step that was only in the journal.
@@ -67,6 +88,10 @@ pub(crate) enum Done {
         at: u64,
         edit: Arc<Edit>,
     },
+    Judged(Box<(crate::judging::Judgement, Option<judge::Given>, JobReport)>),
+    Labels(Box<labels::Imported>),
+    Classes(ClassScheme),
+    Project(Box<project::ProjectDone>),
     Report(JobReport),
 }
 

@@ -15,6 +15,7 @@ use serde_json::{Value, json};
 
 use super::accuracy_report::{csv, html};
 use super::class_spectra::labels_on;
+use super::judge;
 use super::{Done, Facts, Part, io_error, recipe, seconds};
 use crate::command::Command;
 
@@ -42,9 +43,10 @@ pub(crate) fn run(config: &AccuracyConfig, command: &Command, monitor: &dyn Moni
     let map = labels_on(&info, &config.map, None, Some((&ClassScheme::default(), values)), &reading)?;
     let reading = Part { monitor, from: 0.4, to: 0.8, what: "truth" };
     let field = config.field.as_deref();
-    let truth = labels_on(&info, &config.truth, field, Some((&map.classes, values)), &reading)?;
+    let truth = judge::truth_of_file(&info, &config.truth, field, (&map.classes, values), &reading)?;
     monitor.progress(0.8, "comparing");
-    let matrix = matrix_of(&truth.layer, &map.layer);
+    let matches = judge::matched(&truth.classes, &map.classes);
+    let matrix = matrix_of(&judge::seen_as(&truth.layer, &matches.ids, None), &map.layer);
     if matrix.total() == 0 {
         let text = "no pixel has both a truth and a mapped class, so there is nothing to judge";
         return Err(Notice::error(format!("{text}: {}", config.truth.display())).into());
@@ -53,15 +55,16 @@ pub(crate) fn run(config: &AccuracyConfig, command: &Command, monitor: &dyn Moni
         truth: config.truth.display().to_string(),
         map: config.map.display().to_string(),
         matrix,
-        scheme: truth.classes,
+        scheme: judge::scheme(&map.classes, &truth.classes, &matches.ids),
         area: None,
-        remarks: Vec::new(),
+        remarks: matches.remarks(),
     };
     if config.area_adjusted {
         judged.adjust(&info, &map.layer, config)?;
     }
     if judged.matrix.unmapped() > 0 {
-        let text = format!("{} truth pixels lie where the map has no class; they count in no score", judged.matrix.unmapped());
+        let text =
+            format!("{} truth pixels lie where the map has no class; they count in no score", judged.matrix.unmapped());
         judged.remarks.push(text);
     }
     judged.remarks.iter().for_each(|remark| monitor.warn(Notice::info(remark)));
@@ -69,7 +72,10 @@ pub(crate) fn run(config: &AccuracyConfig, command: &Command, monitor: &dyn Moni
     let mut outputs = Vec::new();
     if config.html.is_some() || config.csv.is_some() {
         let recipe = recipe(command, &[("truth", &config.truth), ("map", &config.map)], monitor)?;
-        let texts = [config.html.as_deref().map(|path| (path, html(&judged))), config.csv.as_deref().map(|path| (path, csv(&judged)))];
+        let texts = [
+            config.html.as_deref().map(|path| (path, html(&judged))),
+            config.csv.as_deref().map(|path| (path, csv(&judged))),
+        ];
         let files: Vec<_> = texts.iter().flatten().map(|(path, text)| (*path, text.as_str())).collect();
         outputs = nunatak_io::write_texts(&files, &recipe, config.overwrite).map_err(io_error)?;
     }
@@ -77,7 +83,7 @@ pub(crate) fn run(config: &AccuracyConfig, command: &Command, monitor: &dyn Moni
 }
 
 /// Truth against map, by tiles that have a truth.
-fn matrix_of(truth: &LabelLayer, map: &LabelLayer) -> ConfusionMatrix {
+pub(super) fn matrix_of(truth: &LabelLayer, map: &LabelLayer) -> ConfusionMatrix {
     let tiles: Vec<_> = truth.tiles().collect();
     let parts: Vec<ConfusionMatrix> = tiles
         .par_iter()
@@ -97,7 +103,7 @@ fn matrix_of(truth: &LabelLayer, map: &LabelLayer) -> ConfusionMatrix {
 
 impl Judged {
     /// The truth is taken as a sample that was drawn at random in each mapped class.
-    fn adjust(
+    pub(super) fn adjust(
         &mut self,
         info: &nunatak_domain::scene::SceneInfo,
         map: &LabelLayer,
@@ -114,7 +120,8 @@ impl Judged {
             self.matrix.classes().iter().map(|class| areas.get(class).copied().unwrap_or(0.0) * factor).collect();
         let accuracy = AreaAccuracy::new(&self.matrix, &mapped).map_err(|error| {
             let next_step = "Draw a stratified sample of this map with `nunatak sample` and label it";
-            Notice::error(format!("{}: {}", self.named(&error.to_string()), config.truth.display())).next_step(next_step)
+            Notice::error(format!("{}: {}", self.named(&error.to_string()), config.truth.display()))
+                .next_step(next_step)
         })?;
         if !is_vector(&config.truth) {
             let text = "standard errors hold where the truth is a random sample in each mapped class, which a raster seldom is";
@@ -137,7 +144,7 @@ impl Judged {
         words.join(" ")
     }
 
-    fn facts(&self, start: Instant) -> Facts {
+    pub(super) fn facts(&self, start: Instant) -> Facts {
         let matrix = &self.matrix;
         let (mean, weighted) = (matrix.macro_average(), matrix.weighted_average());
         let names: Vec<String> = matrix.classes().iter().map(|class| self.scheme.name(*class)).collect();

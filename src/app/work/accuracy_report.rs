@@ -172,7 +172,8 @@ fn push(text: &mut String, arguments: std::fmt::Arguments<'_>) {
 
 fn swatch(judged: &Judged, class: nunatak_domain::class::ClassId) -> String {
     let color = judged.scheme.get(class).map(|class| class.color.hex());
-    let swatch = color.map_or_else(String::new, |color| format!("<span class=\"swatch\" style=\"background:{color}\"></span>"));
+    let swatch =
+        color.map_or_else(String::new, |color| format!("<span class=\"swatch\" style=\"background:{color}\"></span>"));
     format!("{swatch}{}", escaped(&judged.scheme.name(class)))
 }
 

@@ -202,11 +202,7 @@ fn on_bands(
     bands: Option<&[usize]>,
     monitor: &dyn Monitor,
 ) -> Result<(ReferenceSet, Vec<usize>), JobError> {
-    let own = if is_project(path) {
-        Ok(project_references(path, monitor)?)
-    } else {
-        nunatak_io::read_references(path)
-    };
+    let own = if is_project(path) { Ok(project_references(path, monitor)?) } else { nunatak_io::read_references(path) };
     if let Ok(set) = &own
         && (bands.is_some_and(|bands| bands.len() == set.n_bands()) || set.bands_in(info).is_some() || is_project(path))
     {

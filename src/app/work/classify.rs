@@ -85,7 +85,8 @@ fn check(config: &ClassifyConfig) -> Result<(), JobError> {
     for (name, given, methods) in limits {
         if given && !methods.contains(&config.method) {
             let own = limits.iter().find(|(_, _, methods)| methods.contains(&config.method));
-            let instead = own.map_or("it has thresholds of its own".to_owned(), |own| format!("its limit is {}", own.0));
+            let instead =
+                own.map_or("it has thresholds of its own".to_owned(), |own| format!("its limit is {}", own.0));
             let text = format!("{name} is no limit of {}: {instead}", method_name(config.method));
             return Err(Notice::error(text).into());
         }
@@ -114,10 +115,7 @@ fn classifier(config: &ClassifyConfig, spectra: &ClassSpectra) -> Result<Classif
 }
 
 /// Methods that ask how pixels spread cannot do with bare spectra.
-fn distributions<'a>(
-    config: &ClassifyConfig,
-    spectra: &'a ClassSpectra,
-) -> Result<Vec<&'a ClassStatistics>, JobError> {
+fn distributions<'a>(config: &ClassifyConfig, spectra: &'a ClassSpectra) -> Result<Vec<&'a ClassStatistics>, JobError> {
     let bare = spectra.set.references.iter().zip(&spectra.statistics).find(|(_, statistics)| statistics.is_none());
     let Some((reference, _)) = bare else { return Ok(spectra.statistics.iter().flatten().collect()) };
     let text = format!(

@@ -10,7 +10,7 @@ use nunatak_domain::project::Project;
 use nunatak_domain::scene::SceneInfo;
 use nunatak_io::IoError;
 use nunatak_io::project::{
-    Access, Journal, JournalPlace, OpenedProject, ProjectFolder, ProjectScene, ProjectSnapshot, SceneState, Saved,
+    Access, Journal, JournalPlace, OpenedProject, ProjectFolder, ProjectScene, ProjectSnapshot, Saved, SceneState,
     VersionInfo, open_project,
 };
 use nunatak_jobs::{JobError, Monitor};
@@ -126,8 +126,7 @@ fn put_aside(path: &Path, overwrite: bool, monitor: &dyn Monitor) -> Result<(), 
     let stem = crate::projects::name_of(path);
     let names = (1..).map(|n| path.with_file_name(format!("{stem} (replaced {n}).nunatak")));
     let aside = names.into_iter().find(|aside| !aside.exists()).expect("one of endless names is free");
-    std::fs::rename(path, &aside)
-        .map_err(|error| io_error(IoError::write(path, "project", error.to_string())))?;
+    std::fs::rename(path, &aside).map_err(|error| io_error(IoError::write(path, "project", error.to_string())))?;
     monitor.warn(Notice::info(format!("The project that was there is now {}", aside.display())));
     Ok(())
 }

@@ -123,7 +123,7 @@ impl Table {
         let mut layers = Layers::default();
         let mut swipe = None;
         let references = config.references.clone().map_or_else(References::default, |given| {
-            let set = ReferenceSet { references: given.references, bands: Vec::new() };
+            let set = ReferenceSet { references: given.references, bands: given.bands };
             References::new(set, given.normalisation.map_or(ReferenceScale::Physical, ReferenceScale::Fixed))
         });
         for (index, path) in config.rasters.iter().enumerate() {
@@ -252,7 +252,7 @@ impl Table {
                 }
                 Ok(())
             }
-            Ok(Answer::Probe(_)) => Ok(()),
+            Ok(Answer::Probe(_) | Answer::Sample { .. }) => Ok(()),
             Err(why) => Err(Notice::error(why).into()),
         }
     }
@@ -260,7 +260,7 @@ impl Table {
     fn request(&self, key: TileKey) -> Option<TileRequest> {
         let info = &self.layers.scene(key.scene)?.info;
         let place = self.atlas.place(key.scene)?;
-        TileRequest::new(key, info, place, &self.tiles, 0)
+        TileRequest::new(key, info, place, &self.tiles, 0, None)
     }
 }
 

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use nunatak_domain::notice::Notice;
 use nunatak_domain::recipe::Recipe;
-use nunatak_domain::spectra::ReferenceSet;
+use nunatak_domain::spectra::{ReferenceSet, SpectralLibrary, TargetBand};
 use nunatak_jobs::{JobError, Monitor};
 use nunatak_ml::model::{record_json, record_path, save_safetensors_bytes};
 use serde_json::{Map, Value, json};
@@ -12,16 +12,24 @@ use serde_json::{Map, Value, json};
 use super::{Done, Facts, io_error, ml_error, recipe};
 use crate::command::Command;
 
-/// A CSV, and its recipe beside it.
+/// A CSV, or an ENVI library (`.sli`) with the wavelengths of `bands`, and its recipe beside it.
 pub(crate) fn references(
     set: &ReferenceSet,
+    bands: &[TargetBand],
     path: &Path,
     overwrite: bool,
     command: &Command,
     monitor: &dyn Monitor,
 ) -> Result<Done, JobError> {
     let recipe = recipe(command, &[], monitor)?;
-    let outputs = nunatak_io::write_references(path, set, Some(&recipe), overwrite).map_err(io_error)?;
+    let envi = path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("sli"));
+    let outputs = if envi {
+        let library = SpectralLibrary::from_references(set, bands);
+        nunatak_io::write_spectral_library(path, &library, Some(&recipe), overwrite)
+    } else {
+        nunatak_io::write_references(path, set, Some(&recipe), overwrite)
+    };
+    let outputs = outputs.map_err(io_error)?;
     Ok(Facts::default().with("references", set.references.len()).report(outputs))
 }
 

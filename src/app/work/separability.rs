@@ -31,8 +31,7 @@ pub(crate) fn run(config: &SeparabilityConfig, monitor: &dyn Monitor) -> Result<
     let bands = config.bands.as_deref();
     let first = Part { monitor, from: 0.0, to: 0.5, what: "reading labelled pixels" };
     let spectra = if labels {
-        let result =
-            ClassSpectra::of_labels(&config.classes, config.field.as_deref(), &mut source, bands, &first);
+        let result = ClassSpectra::of_labels(&config.classes, config.field.as_deref(), &mut source, bands, &first);
         unless_cancelled(monitor, result)?
     } else {
         ClassSpectra::of_references(&config.classes, &mut source, bands, monitor)?
@@ -43,11 +42,7 @@ pub(crate) fn run(config: &SeparabilityConfig, monitor: &dyn Monitor) -> Result<
 }
 
 /// Pixels of the raster that each reference wins by SF-CNM; `None` where there is no prior.
-fn wins(
-    source: &mut GdalSource,
-    spectra: &ClassSpectra,
-    monitor: &dyn Monitor,
-) -> Result<Option<Vec<u64>>, JobError> {
+fn wins(source: &mut GdalSource, spectra: &ClassSpectra, monitor: &dyn Monitor) -> Result<Option<Vec<u64>>, JobError> {
     let Ok(prior) = Prior::new(&spectra.set) else { return Ok(None) };
     let prior = match &spectra.normalisation {
         Normalisation::None => prior,
@@ -77,12 +72,7 @@ fn wins(
     Ok(Some(counts[1..].to_vec()))
 }
 
-fn report(
-    set: &ReferenceSet,
-    statistics: &[Option<ClassStatistics>],
-    wins: Option<&[u64]>,
-    start: Instant,
-) -> Done {
+fn report(set: &ReferenceSet, statistics: &[Option<ClassStatistics>], wins: Option<&[u64]>, start: Instant) -> Done {
     let health = ReferenceHealth::new(set, statistics, wins);
     let names: Vec<&str> = health.references.iter().map(|reference| reference.name.as_str()).collect();
     let reference = |(index, reference): (usize, &nunatak_domain::spectra::ReferenceReport)| {
@@ -109,9 +99,8 @@ fn report(
 
 fn pair_row(pair: &PairReport, names: &[&str]) -> Value {
     let mut row = json!({
-        "name": format!("{} – {}", names[pair.a], names[pair.b]),
-        "a": names[pair.a],
-        "b": names[pair.b],
+        "name": names[pair.a],
+        "other": names[pair.b],
         "confusable": pair.confusable(),
         "angle_degrees": number(Some(pair.angle.to_degrees())),
         "condition_number": number(Some(pair.condition_number)),

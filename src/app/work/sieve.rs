@@ -85,7 +85,8 @@ fn filters(config: &SieveConfig) -> Result<Vec<LabelFilter>, JobError> {
         filters.push(LabelFilter::Majority { size_px: config.majority });
     }
     if filters.is_empty() {
-        let next_step = "Say how small is too small (--min-size PX), or how large a neighbourhood votes (--majority PX)";
+        let next_step =
+            "Say how small is too small (--min-size PX), or how large a neighbourhood votes (--majority PX)";
         return Err(Notice::error("there is nothing to do").next_step(next_step).into());
     }
     Ok(filters)
