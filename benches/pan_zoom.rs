@@ -25,7 +25,7 @@ const SIZE: (u32, u32) = (1600, 1000);
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).filter(|a| a != "--bench").collect();
     // `cargo test --all-targets` starts benches too, without the flag and without a raster.
-    let Some(raster) = arguments.first() else {
+    let Some(raster) = arguments.first().filter(|name| std::path::Path::new(name).exists()) else {
         eprintln!("pan_zoom: give a raster: cargo bench --profile dev --bench pan_zoom -- RASTER");
         return;
     };

@@ -11,6 +11,10 @@ use nunatak_domain::job::{
     PriorConfig, RenderConfig, SimilarityMode, SmallPolygons,
 };
 
+use crate::analysis_args::{
+    AccuracyArgs, ClassifyArgs, IndexArgs, ReplayArgs, SampleArgs, SeparabilityArgs, SieveArgs, SpectraVerb,
+};
+use crate::project_args::{LabelsArgs, ProjectArgs, VerifyArgs};
 use crate::values::{self, Bands, Classes, Size};
 
 /// Turns satellite rasters into maps: networks, spectra and explanations.
@@ -93,6 +97,18 @@ pub(crate) enum Verb {
     Polygonize(PolygonizeArgs),
     Render(RenderArgs),
     Convert(ConvertArgs),
+    Classify(ClassifyArgs),
+    Separability(SeparabilityArgs),
+    Index(IndexArgs),
+    Accuracy(AccuracyArgs),
+    Sample(SampleArgs),
+    Sieve(SieveArgs),
+    #[command(subcommand)]
+    Spectra(SpectraVerb),
+    Replay(ReplayArgs),
+    Labels(LabelsArgs),
+    Project(ProjectArgs),
+    Verify(VerifyArgs),
     Run(RunArgs),
     /// List the adapters that networks can run on
     Devices,
@@ -317,7 +333,12 @@ explain {model, raster, out_dir, class, window: {col, row, width, height}, pixel
 prior {references, raster, out, classes, mode, bands}; convert {raster, out, cog, bands};
 polygonize {raster, out, connectivity, min_area, small: \"merge\" or \"drop\", simplify, classes};
 render {rasters: [bottom, …], out, width_px, height_px, bbox: {min_x, min_y, max_x, max_y}, crs, bands,
-overlay_opacity}; each that writes takes overwrite. \"Copy as command\" in the window writes the others.
+overlay_opacity}; classify {method, references or training, field, raster, out, score, max_angle,
+max_distance, min_probability, bands}; separability {classes, raster, field, bands}; index {index, raster,
+out}; accuracy {truth, map, field, values, area_adjusted, html, csv}; sample {map, out, n, target_error,
+allocation, min_per_class, expected_accuracy: […], seed, values}; sieve {map, out, min_size,
+connectivity, majority}; show_spectra {path}; convert_spectra {spectra, out, to_bands, bands,
+method: {kind}}; replay {output, out}; each that writes takes overwrite. \"Copy as command\" in the window writes the others.
 
 With --json each line's result is one line of JSON on stdout:
   line      its number in the script
@@ -338,7 +359,7 @@ pub(crate) struct RunArgs {
 pub(crate) struct WriteArgs {
     /// Replace files that exist
     #[arg(long)]
-    overwrite: bool,
+    pub(crate) overwrite: bool,
 }
 
 #[derive(Clone, Copy, Debug, Default, ValueEnum)]
@@ -356,7 +377,7 @@ enum SimilarityModeArg {
 }
 
 #[derive(Clone, Copy, Debug, Default, ValueEnum)]
-enum ConnectivityArg {
+pub(crate) enum ConnectivityArg {
     #[default]
     #[value(name = "4")]
     Four,
@@ -364,7 +385,16 @@ enum ConnectivityArg {
     Eight,
 }
 
-fn list(bands: Option<Bands>) -> Option<Vec<usize>> {
+impl From<ConnectivityArg> for Connectivity {
+    fn from(connectivity: ConnectivityArg) -> Self {
+        match connectivity {
+            ConnectivityArg::Four => Self::Four,
+            ConnectivityArg::Eight => Self::Eight,
+        }
+    }
+}
+
+pub(crate) fn list(bands: Option<Bands>) -> Option<Vec<usize>> {
     bands.map(|bands| bands.0)
 }
 
@@ -430,10 +460,7 @@ impl From<PolygonizeArgs> for Command {
         Self::Polygonize(PolygonizeConfig {
             raster: args.raster,
             out: args.out,
-            connectivity: match args.connectivity {
-                ConnectivityArg::Four => Connectivity::Four,
-                ConnectivityArg::Eight => Connectivity::Eight,
-            },
+            connectivity: args.connectivity.into(),
             min_area: args.min_area,
             small: if args.drop_small { SmallPolygons::Drop } else { SmallPolygons::Merge },
             simplify: args.simplify,

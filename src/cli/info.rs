@@ -3,12 +3,14 @@
 use std::path::PathBuf;
 
 use nunatak_app::Command;
+use nunatak_domain::index::catalogue;
 use nunatak_domain::job::DeviceChoice;
 use serde_json::{Value, json};
 
 use crate::args::{GlobalArgs, InfoArgs};
 use crate::report;
 use crate::run::{Headless, Stop};
+use crate::screen::Screen;
 use crate::table::Table;
 use crate::values::FileKind;
 
@@ -42,6 +44,18 @@ fn model_info(path: PathBuf, global: GlobalArgs) -> Result<(), Stop> {
     let text = if global.json { report::pretty(&report::model_json(model)) } else { report::model_text(model) };
     headless.screen.result(&text);
     Ok(())
+}
+
+/// The spectral indices that have a name.
+pub(crate) fn indices(global: GlobalArgs) {
+    let text = if global.json {
+        report::pretty(&json!(catalogue()))
+    } else {
+        let mut table = Table::new(["Index", "Name", "Formula"]);
+        catalogue().iter().for_each(|index| table.row([index.id.clone(), index.name.clone(), index.formula.clone()]));
+        table.text(0)
+    };
+    Screen::new(global).result(&text);
 }
 
 /// What each choice of `--device` computes on here.

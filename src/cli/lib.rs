@@ -3,8 +3,11 @@
 //!
 //! Exit codes: 0 done, 1 failed, 2 wrong usage, 130 stopped by Ctrl-C.
 
+mod analysis_args;
 mod args;
 mod info;
+mod project;
+mod project_args;
 mod report;
 mod run;
 mod scene_report;
@@ -19,7 +22,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use clap::CommandFactory;
-use nunatak_app::Command;
+use nunatak_app::{Command, JobReport};
 use nunatak_domain::job::DeviceChoice;
 
 use crate::args::{Cli, GlobalArgs, Verb, WindowArgs};
@@ -92,7 +95,7 @@ fn window(
     if !display_present() {
         screen.error(
             "there is no display for a window (neither DISPLAY nor WAYLAND_DISPLAY is set); \
-             without one use info, predict, explain, prior, polygonize, render, convert or run",
+             without one use a verb: info, predict, classify, … (see nunatak --help)",
         );
         return Err(Stop::Failed);
     }
@@ -122,6 +125,21 @@ fn headless(verb: Verb, global: GlobalArgs) -> Result<(), Stop> {
         Verb::Polygonize(args) => one(global, DeviceChoice::Auto, args.into()),
         Verb::Render(args) => one(global, DeviceChoice::Auto, args.into()),
         Verb::Convert(args) => one(global, DeviceChoice::Auto, args.into()),
+        Verb::Classify(args) => one(global, DeviceChoice::Auto, args.into()),
+        Verb::Separability(args) => one(global, DeviceChoice::Auto, args.into()),
+        Verb::Index(args) if args.list => {
+            info::indices(global);
+            Ok(())
+        }
+        Verb::Index(args) => one(global, DeviceChoice::Auto, args.into()),
+        Verb::Accuracy(args) => one(global, DeviceChoice::Auto, args.into()),
+        Verb::Sample(args) => one(global, DeviceChoice::Auto, args.into()),
+        Verb::Sieve(args) => one(global, DeviceChoice::Auto, args.into()),
+        Verb::Spectra(verb) => one(global, DeviceChoice::Auto, verb.into()),
+        Verb::Replay(args) => one(global, DeviceChoice::Auto, args.into()),
+        Verb::Labels(args) => project::labels(args, global),
+        Verb::Project(args) => project::project(args, global),
+        Verb::Verify(args) => project::verify(args.project, global),
         Verb::Run(args) => script::replay(&mut Headless::new(global, args.device.device), &args.script),
         Verb::Devices => info::devices(global),
         Verb::Completions { shell } => {
@@ -140,7 +158,9 @@ fn one(global: GlobalArgs, device: DeviceChoice, command: Command) -> Result<(),
     let asked = serde_json::to_value(&command).unwrap_or_default();
     let reports = headless.run(command)?;
     report::print(&headless.screen, None, &asked, &reports);
-    Ok(())
+    // As `cmp` does it, so that a script notices.
+    let differs = |report: &JobReport| report.facts.iter().any(|(name, value)| name == "identical" && *value == false);
+    if reports.iter().any(differs) { Err(Stop::Failed) } else { Ok(()) }
 }
 
 fn man(dir: Option<&Path>, global: GlobalArgs) -> Result<(), Stop> {

@@ -63,19 +63,28 @@ fn report_text(report: &JobReport) -> String {
         lines.push(scene_text(info, lon_lat(report)));
     }
     let shown: Vec<_> = report.facts.iter().filter(|(name, value)| worth_a_line(name, value)).collect();
-    let scalars: Vec<_> =
-        shown.iter().filter_map(|(name, value)| Some((label(name), scalar_text(name, value)?))).collect();
+    let scalars: Vec<_> = shown
+        .iter()
+        .filter(|(name, _)| !holds_sentences(name))
+        .filter_map(|(name, value)| Some((label(name), scalar_text(name, value)?)))
+        .collect();
     let width = scalars.iter().map(|(label, _)| label.chars().count()).max().unwrap_or(0);
     lines.extend(scalars.iter().map(|(label, text)| format!("{label:width$}  {text}")));
     for (name, value) in &shown {
-        section(&mut lines, &label(name), rows_text(value));
+        let text = match name.as_str() {
+            "confusion" => matrix_text(value),
+            name if holds_sentences(name) => sentences_text(value),
+            _ => rows_text(value),
+        };
+        section(&mut lines, &label(name), text);
     }
     lines.join("\n").trim_start().to_owned()
 }
 
 /// Counts of what did not happen are left to JSON.
 fn worth_a_line(name: &str, value: &Value) -> bool {
-    let counts_exceptions = matches!(name, "nodata_px" | "too_small" | "merged" | "tiles_resumed")
+    let counts_exceptions = matches!(name, "too_small" | "merged" | "tiles_resumed" | "n_different")
+        || matches!(name, "nodata_px" | "unclassified_px" | "unmapped_px")
         || name.starts_with("too_small_area")
         || name.starts_with("merged_area");
     name != LON_LAT && !(counts_exceptions && value.as_f64() == Some(0.0))
@@ -94,11 +103,23 @@ fn label(name: &str) -> String {
         "nodata_px" => return "Nodata pixels".to_owned(),
         "gradcam_class" => return "Grad-CAM class".to_owned(),
         "id" => return "Value".to_owned(),
-        "n_polygons" => return "Polygons".to_owned(),
         "crs" => return "CRS".to_owned(),
         "iou" => return "IoU".to_owned(),
         _ => {}
     }
+    if let Some(name) = name.strip_suffix("_95") {
+        return format!("{} ± 95 %", label(name));
+    }
+    if let Some(name) = name.strip_suffix("_se") {
+        return format!("{} SE", label(name));
+    }
+    if let Some(name) = name.strip_suffix("_px") {
+        return format!("{} pixels", label(name));
+    }
+    if let Some(name) = name.strip_prefix("n_") {
+        return label(name);
+    }
+    let name = name.replace("iou", "IoU");
     if let Some(name) = name.strip_suffix("_m2") {
         return format!("{} (m²)", label(name));
     }
@@ -129,6 +150,27 @@ fn scalar_text(name: &str, value: &Value) -> Option<String> {
         }
         Value::Array(_) | Value::Object(_) => None,
     }
+}
+
+/// Lists of sentences take a line each.
+fn holds_sentences(name: &str) -> bool {
+    matches!(name, "remarks" | "differences")
+}
+
+fn sentences_text(value: &Value) -> String {
+    let sentences = value.as_array().into_iter().flatten().filter_map(Value::as_str);
+    sentences.map(|sentence| format!("  {sentence}")).collect::<Vec<_>>().join("\n")
+}
+
+/// A confusion matrix: rows are the truth, columns the map.
+fn matrix_text(value: &Value) -> String {
+    let names: Vec<&str> = value["names"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+    let mut table = Table::new(std::iter::once("Truth \\ map").chain(names.iter().copied()));
+    for (name, row) in names.iter().zip(value["counts"].as_array().into_iter().flatten()) {
+        let cells = row.as_array().into_iter().flatten().map(Value::to_string);
+        table.row(std::iter::once((*name).to_owned()).chain(cells));
+    }
+    table.text(2)
 }
 
 /// A list of objects as a table, one column per key; an object as lines.
@@ -166,7 +208,7 @@ fn rows_text(value: &Value) -> String {
 fn column_order(key: &str) -> u8 {
     match key {
         "id" | "class" | "value" | "index" | "reference" => 0,
-        "name" | "label" => 1,
+        "name" | "label" | "other" => 1,
         _ => 2,
     }
 }

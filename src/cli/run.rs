@@ -177,8 +177,14 @@ impl Headless {
                 | Event::ModelChanged
                 | Event::ReferencesChanged
                 | Event::ClassesChanged
+                | Event::Judged
                 | Event::LabelsChanged { .. }
                 | Event::HistoryChanged
+                | Event::ProjectChanged
+                | Event::ProjectOpened { .. }
+                | Event::VersionsListed { .. }
+                | Event::HealthChanged
+                | Event::LibraryOpened
                 | Event::TilesArrived
                 | Event::Probed(_)
                 | Event::JobProgress { .. } => {}

@@ -38,6 +38,10 @@ pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Cli
 pub(crate) fn open_commands(files: &[PathBuf]) -> Vec<Command> {
     let open = |file: &PathBuf| {
         let path = file.clone();
+        let ending = path.extension().map(|ending| ending.to_string_lossy().to_lowercase());
+        if path.ends_with("project.json") || matches!(ending.as_deref(), Some("nunatak" | "zip")) {
+            return Command::OpenProject { path, access: nunatak_app::ProjectAccess::Write };
+        }
         match FileKind::of(file) {
             FileKind::Raster => Command::OpenScene { path },
             FileKind::Model => Command::OpenModel { path },
@@ -115,6 +119,14 @@ mod tests {
             Some(Verb::Polygonize(args)) => args.into(),
             Some(Verb::Render(args)) => args.into(),
             Some(Verb::Convert(args)) => args.into(),
+            Some(Verb::Classify(args)) => args.into(),
+            Some(Verb::Separability(args)) => args.into(),
+            Some(Verb::Index(args)) => args.into(),
+            Some(Verb::Accuracy(args)) => args.into(),
+            Some(Verb::Sample(args)) => args.into(),
+            Some(Verb::Sieve(args)) => args.into(),
+            Some(Verb::Spectra(verb)) => verb.into(),
+            Some(Verb::Replay(args)) => args.into(),
             other => panic!("no command: {other:?}"),
         }
     }
@@ -137,6 +149,20 @@ mod tests {
             "nunatak render a.tif o.png --size 640x480 --bbox=-10.5,0,1,2 --crs EPSG:32647 --bands 4,3,2 --overlay c.tif \
              --overlay d.tif --overlay-opacity 0.5 --overwrite",
             "nunatak convert a.tif o.tif --cog --bands 1",
+            "nunatak classify --method sam r.csv a.tif o.tif --max-angle 0.1 --score s.tif --bands 2,1 --overwrite",
+            "nunatak classify --method max-likelihood --training l.gpkg --field c a.tif o.tif --min-probability 0.05",
+            "nunatak classify --method mahalanobis --training l.tif a.tif o.tif --max-distance 3.5",
+            "nunatak separability r.csv --raster a.tif --bands 1,2",
+            "nunatak separability l.gpkg --raster a.tif --field c",
+            "nunatak index ndvi a.tif o.tif",
+            "nunatak accuracy t.gpkg m.tif --field c --values 4=wetland,0= --area-adjusted --html r.html --csv r.csv",
+            "nunatak sample m.tif p.gpkg --n 100 --allocation neyman --expected-accuracy 0.7,0.9 --seed 7",
+            "nunatak sample m.tif p.csv --target-error 0.02 --min-per-class 75",
+            "nunatak sieve m.tif o.tif --min-size 25 --connectivity 8 --majority 3",
+            "nunatak spectra show l.sli",
+            "nunatak spectra convert l.sli o.csv --to-bands a.tif --method nearest --tolerance 20",
+            "nunatak spectra convert l.sli o.csv --bands b.csv --method linear --overwrite",
+            "nunatak replay o.tif --out again.tif --overwrite",
         ];
         for line in lines {
             let command = command_of(line);

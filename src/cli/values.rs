@@ -14,6 +14,10 @@ pub(crate) struct Bands(pub(crate) Vec<usize>);
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Classes(pub(crate) Vec<u32>);
 
+/// Shares in [0, 1], `0.7,0.9`.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Shares(pub(crate) Vec<f64>);
+
 /// Width and height in pixels, `1200x800`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Size {
@@ -34,6 +38,14 @@ pub(crate) fn classes(text: &str) -> Result<Classes, String> {
     let parse =
         |word: &str| word.trim().parse().map_err(|_| format!("`{}` is no class: write for example 1,2", word.trim()));
     text.split(',').map(parse).collect::<Result<_, _>>().map(Classes)
+}
+
+pub(crate) fn shares(text: &str) -> Result<Shares, String> {
+    let parse = |word: &str| {
+        let share = word.trim().parse().ok().filter(|share| (0.0..=1.0).contains(share));
+        share.ok_or_else(|| format!("`{}` is no share: write numbers from 0 to 1, for example 0.8", word.trim()))
+    };
+    text.split(',').map(parse).collect::<Result<_, _>>().map(Shares)
 }
 
 pub(crate) fn size(text: &str) -> Result<Size, String> {
