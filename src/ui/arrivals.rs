@@ -26,7 +26,12 @@ impl Shell {
                 self.ask_again();
             }
             Event::LayersChanged | Event::ReferencesChanged | Event::ClassesChanged => self.ask_again(),
-            Event::LabelsChanged { .. } | Event::HistoryChanged => {}
+            Event::LabelsChanged { .. } => self.classes.counts.invalidate(),
+            Event::HistoryChanged | Event::Judged | Event::HealthChanged => {}
+            Event::LibraryOpened => self.import.ask(&self.session),
+            Event::ProjectChanged => self.remember_project(),
+            Event::ProjectOpened { path, .. } => self.project_opened(&path),
+            Event::VersionsListed { versions } => self.projects.list(versions),
             Event::ModelChanged => {
                 self.model.class = None;
                 if let Some(model) = self.session.model() {
@@ -87,7 +92,7 @@ impl Shell {
     }
 
     /// Probes everything that is shown again: layers or references are others now.
-    fn ask_again(&mut self) {
+    pub(crate) fn ask_again(&mut self) {
         self.map.asked = None;
         let pins: Vec<(u64, GeoPos)> = self.inspector.pins.iter().map(|pin| (pin.tag, pin.geo)).collect();
         let cursor = self.map.cursor.map(|geo| (CURSOR_TAG, geo));

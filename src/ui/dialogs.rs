@@ -14,11 +14,23 @@ pub(crate) enum Purpose {
     OpenRaster,
     OpenModel,
     OpenReferences,
+    ImportSpectra,
     SaveReferences,
     SavePicture,
     /// Fills the path of the export panel.
     ExportPath,
     ExportModel,
+    OpenProject,
+    SaveProject,
+    RelinkScenes,
+    PackProject,
+    ImportLabels,
+    ExportLabels,
+    ImportClasses,
+    ExportClasses,
+    JudgeTruth,
+    JudgePage,
+    JudgeTable,
 }
 
 /// A question for a path.
@@ -64,10 +76,21 @@ impl Purpose {
             Self::OpenRaster => "Open raster",
             Self::OpenModel => "Open model",
             Self::OpenReferences => "Open references",
+            Self::ImportSpectra => "Import spectra",
             Self::SaveReferences => "Save references",
             Self::SavePicture => "Save picture of the view",
             Self::ExportPath => "Export as",
             Self::ExportModel => "Save model",
+            Self::OpenProject => "Open project",
+            Self::SaveProject => "Save project",
+            Self::RelinkScenes => "Folder of the missing scenes",
+            Self::PackProject => "Pack project",
+            Self::ImportLabels => "Import labels",
+            Self::ExportLabels => "Export labels",
+            Self::ImportClasses => "Import classes",
+            Self::ExportClasses => "Export classes",
+            Self::JudgeTruth => "Choose the truth",
+            Self::JudgePage | Self::JudgeTable => "Save the comparison",
         }
     }
 
@@ -75,10 +98,23 @@ impl Purpose {
         match self {
             Self::OpenRaster => "path, /vsi… name or https address",
             Self::OpenModel => "path of a .pth or .safetensors file",
-            Self::OpenReferences | Self::SaveReferences => "path of a .csv file",
+            Self::OpenReferences => "path of a .csv file",
+            Self::ImportSpectra => "path of a library of spectra",
+            Self::SaveReferences => "path of a .csv or .sli file",
             Self::SavePicture => "path of a .png file",
             Self::ExportPath => "path of the new file",
             Self::ExportModel => "path of a .safetensors file",
+            Self::JudgeTruth => "path of points, polygons or a class raster",
+            Self::JudgePage => "path of the new .html file",
+            Self::JudgeTable => "path of the new .csv file",
+            Self::OpenProject => "path of a folder ….nunatak or a packed project",
+            Self::SaveProject => "path of the new folder ….nunatak",
+            Self::RelinkScenes => "path of a folder, or of the scene's file",
+            Self::PackProject => "path of the new .zip file",
+            Self::ImportLabels => "path of a class raster or a vector file",
+            Self::ExportLabels => "path of a .tif, .gpkg, .shp or .geojson file",
+            Self::ImportClasses => "path of a .csv, .qml, raster or vector file",
+            Self::ExportClasses => "path of a .csv or .qml file",
         }
     }
 
@@ -92,9 +128,26 @@ impl Purpose {
                 ],
             )),
             Self::OpenModel => Some(("Models", &["pth", "pt", "safetensors"])),
-            Self::OpenReferences | Self::SaveReferences => Some(("CSV", &["csv"])),
+            Self::OpenReferences => Some(("CSV", &["csv"])),
+            Self::SaveReferences => Some(("CSV, ENVI library", &["csv", "sli"])),
+            Self::ImportSpectra => {
+                Some(("Spectra", &["sli", "hdr", "csv", "txt", "asd", "sig", "sed", "json", "geojson", "tsv"]))
+            }
             Self::SavePicture => Some(("PNG", &["png"])),
             Self::ExportModel => Some(("safetensors", &["safetensors"])),
+            Self::PackProject => Some(("Packed projects", &["zip"])),
+            Self::ExportLabels => Some(("GeoTIFF, GeoPackage, shapefile, GeoJSON", &["tif", "gpkg", "shp", "geojson"])),
+            Self::JudgePage => Some(("HTML", &["html"])),
+            Self::JudgeTable => Some(("CSV", &["csv"])),
+            Self::ImportLabels | Self::JudgeTruth => Some((
+                "Labels",
+                &["tif", "tiff", "img", "png", "vrt", "dat", "shp", "gpkg", "geojson", "json", "fgb", "kml", "gml"],
+            )),
+            Self::ImportClasses => {
+                Some(("Classes", &["csv", "tsv", "qml", "clr", "txt", "tif", "tiff", "vrt", "shp", "gpkg", "geojson"]))
+            }
+            Self::ExportClasses => Some(("CSV, QGIS style", &["csv", "qml"])),
+            Self::OpenProject | Self::SaveProject | Self::RelinkScenes => None,
             Self::ExportPath => None,
         }
     }
@@ -250,6 +303,9 @@ fn system_dialog(ask: &Ask) -> Option<Vec<PathBuf>> {
             let name = path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
             let file = pollster::block_on(dialog.set_file_name(name).save_file())?;
             Some(vec![file.path().to_owned()])
+        }
+        None if matches!(ask.purpose, Purpose::OpenProject | Purpose::RelinkScenes) => {
+            Some(vec![pollster::block_on(dialog.pick_folder())?.path().to_owned()])
         }
         None => {
             let files = pollster::block_on(dialog.pick_files())?;

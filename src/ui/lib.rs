@@ -7,13 +7,16 @@ mod action;
 mod arrivals;
 mod dialogs;
 mod icons;
+mod keymap;
 mod map;
 mod painter;
 mod palette;
 mod panels;
 mod perform;
+mod projects;
 mod sample;
 mod saved;
+mod settings;
 mod shell;
 mod side;
 #[cfg(test)]
@@ -21,6 +24,7 @@ mod tests;
 mod theme;
 mod thumbnails;
 mod toasts;
+mod tools;
 mod widgets;
 mod wishes;
 

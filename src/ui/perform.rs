@@ -3,7 +3,7 @@
 use nunatak_app::Command;
 use nunatak_domain::colormap::ColormapName;
 use nunatak_domain::geo::{GeoBounds, GeoPos};
-use nunatak_domain::job::DeviceChoice;
+use nunatak_domain::job::{ClassifyMethod, DeviceChoice};
 use nunatak_domain::layer::{Layer, SceneId};
 use nunatak_domain::notice::Notice;
 use nunatak_domain::style::{Stretch, StretchMethod, Style};
@@ -15,11 +15,16 @@ use crate::panels;
 use crate::saved::{ThemeChoice, Workspace};
 use crate::shell::Shell;
 use crate::toasts::ToastAction;
+use crate::tools::{self, PaintTool};
 use crate::wishes::Wishes;
 
 impl Shell {
     /// Does all that panels and keys asked for in this frame.
     pub(crate) fn fulfil(&mut self, wishes: Wishes, ctx: &egui::Context) {
+        // What changes now is seen in the next frame, and a key alone brings none.
+        if !wishes.actions.is_empty() || !wishes.commands.is_empty() {
+            ctx.request_repaint();
+        }
         for action in wishes.actions {
             if action.enabled(&self.situation()) {
                 self.perform(action, ctx);
@@ -41,6 +46,14 @@ impl Shell {
                 self.map.camera.glide_to_center(bounds.center(), now);
             }
         }
+        if let Some(edit) = wishes.preview
+            && let Ok(events) = self.session.preview_reference(edit)
+        {
+            events.into_iter().for_each(|event| self.arrived(event));
+        }
+        if let Some((target, erase)) = wishes.pick {
+            self.pick_into(target, erase);
+        }
         // What follows a refused command may rely on it.
         let _ = wishes.commands.into_iter().all(|command| self.accepts(command));
     }
@@ -55,6 +68,25 @@ impl Shell {
             Action::SavePicture => self.ask(ctx, Purpose::SavePicture, Some("view.png"), false),
             Action::ExportModel => self.ask(ctx, Purpose::ExportModel, Some("model.safetensors"), false),
             Action::TrySample => self.try_sample(),
+            Action::OpenProject => self.ask(ctx, Purpose::OpenProject, None, false),
+            Action::SaveProject => self.save_project(ctx, false),
+            Action::SaveProjectAs => self.save_project(ctx, true),
+            Action::Versions => self.dispatch(Command::ListVersions),
+            Action::RelinkScenes => self.ask(ctx, Purpose::RelinkScenes, None, false),
+            Action::PackProject => {
+                let name = self.session.project_file().map_or_else(|| "project".to_owned(), |project| project.name);
+                self.ask(ctx, Purpose::PackProject, Some(&format!("{name}.nunatak.zip")), false);
+            }
+            Action::CloseProject => self.dispatch(Command::CloseProject),
+            Action::ImportLabels => self.ask(ctx, Purpose::ImportLabels, None, false),
+            Action::ExportLabels => self.ask(ctx, Purpose::ExportLabels, Some("labels.tif"), false),
+            Action::LabelsFromMap => {
+                if let Some(scene) = self.meant_scene() {
+                    self.dispatch(Command::LabelsFromScene { scene, onto: None });
+                }
+            }
+            Action::ImportClasses => self.ask(ctx, Purpose::ImportClasses, None, false),
+            Action::ExportClasses => self.ask(ctx, Purpose::ExportClasses, Some("classes.csv"), false),
             Action::Predict => {
                 if let Some(scene) = panels::target_scene(&self.session, self.map.chosen) {
                     self.predict(scene);
@@ -70,17 +102,55 @@ impl Shell {
             Action::BoxZoom => self.map.tool = Tool::BoxZoom,
             Action::Inspect => self.map.tool = Tool::Inspect,
             Action::Swipe => map::toggle_swipe(&self.session, &mut self.map),
+            Action::Brush => self.take_tool(PaintTool::Brush),
+            Action::Eraser => self.take_tool(PaintTool::Eraser),
+            Action::Polygon => self.take_tool(PaintTool::Polygon),
+            Action::Rectangle => self.take_tool(PaintTool::Rectangle),
+            Action::Lasso => self.take_tool(PaintTool::Lasso),
+            Action::Line => self.take_tool(PaintTool::Line),
+            Action::Fill => self.take_tool(PaintTool::Fill),
+            Action::Wand => self.take_tool(PaintTool::Wand),
+            Action::Superpixel => self.take_tool(PaintTool::Superpixel),
+            Action::SizeDown => self.saved.tools.smaller(),
+            Action::SizeUp => self.saved.tools.larger(),
+            Action::SwapClasses => self.hand.swap(&self.session.project().classes),
+            Action::NewClass => self.add_class(),
+            Action::NewLabels => {
+                if let Some(aim) = tools::aim(&self.session, self.map.chosen) {
+                    self.dispatch(Command::AddLabels { scene: aim.scene, name: None });
+                    self.map.chosen = self.session.layers().last().map(|layer| layer.id);
+                }
+            }
+            Action::Undo => {
+                if !self.drop_gesture() {
+                    self.dispatch(Command::Undo);
+                }
+            }
+            Action::Redo => {
+                self.drop_gesture();
+                self.dispatch(Command::Redo);
+            }
             Action::NextBand => self.step_bands(1),
             Action::PreviousBand => self.step_bands(-1),
             Action::NextColormap => self.next_colormap(),
             Action::RemoveLayer => {
-                if let Some(layer) = self.meant_layer() {
-                    self.dispatch(Command::RemoveLayer { layer });
+                if let Some(layer) = self.meant_layer().and_then(|id| self.session.layer(id)) {
+                    self.dispatch(panels::remove_command(layer));
                 }
             }
             Action::ShowPrior => {
                 if let Some(scene) = panels::target_scene(&self.session, self.map.chosen) {
                     self.dispatch(Command::ShowPrior { scene });
+                }
+            }
+            Action::ShowAngles => self.show_classes(ClassifyMethod::Sam),
+            Action::ShowDistances => self.show_classes(ClassifyMethod::MinDistance),
+            Action::ShowLikelihoods => self.show_classes(ClassifyMethod::MaxLikelihood),
+            Action::ImportSpectra => self.ask(ctx, Purpose::ImportSpectra, None, false),
+            Action::PickSpectrum => self.pick_into(self.picker.target, false),
+            Action::AddIndex => {
+                if let Some(scene) = panels::target_scene(&self.session, self.map.chosen) {
+                    self.indices.ask(scene);
                 }
             }
             Action::UseModelReferences => self.dispatch(Command::UseModelReferences),
@@ -95,7 +165,10 @@ impl Shell {
             Action::Palette => self.palette.toggle(),
             Action::SidePanel => self.saved.side_panel = !self.saved.side_panel,
             Action::Look => self.show_workspace(Workspace::Look),
+            Action::Annotate => self.show_workspace(Workspace::Annotate),
             Action::Explain => self.show_workspace(Workspace::Explain),
+            Action::Judge => self.show_workspace(Workspace::Judge),
+            Action::Settings => self.settings.open = true,
             Action::ThemeSystem => self.saved.theme = ThemeChoice::System,
             Action::ThemeDark => self.saved.theme = ThemeChoice::Dark,
             Action::ThemeLight => self.saved.theme = ThemeChoice::Light,
@@ -114,6 +187,12 @@ impl Shell {
             | Action::ZoomOut
             | Action::ViewBack
             | Action::ViewForward => self.move_camera(action, ctx.input(|input| input.time)),
+        }
+    }
+
+    fn show_classes(&mut self, method: ClassifyMethod) {
+        if let Some(scene) = panels::target_scene(&self.session, self.map.chosen) {
+            self.dispatch(Command::ShowClasses { scene, method });
         }
     }
 
@@ -192,11 +271,34 @@ impl Shell {
                 Purpose::OpenRaster => self.open(&path),
                 Purpose::OpenModel => self.dispatch(Command::OpenModel { path }),
                 Purpose::OpenReferences => self.dispatch(Command::OpenReferences { path }),
+                Purpose::ImportSpectra => self.dispatch(Command::OpenSpectra { path }),
                 Purpose::SaveReferences => self.dispatch(Command::SaveReferences { path, overwrite }),
                 Purpose::ExportModel => self.dispatch(Command::ExportModel { path, overwrite }),
                 Purpose::SavePicture => {
                     let view = *self.map.camera.view();
                     self.dispatch(panels::view_picture(&self.session, &view, self.map.swipe, path, overwrite));
+                }
+                Purpose::OpenProject => self.open_project(&path),
+                Purpose::SaveProject => self.save_project_as(path, overwrite),
+                Purpose::RelinkScenes => self.dispatch(Command::RelinkScenes { folder: path }),
+                Purpose::PackProject => {
+                    self.dispatch(Command::PackProject { out: path, with_scenes: false, overwrite });
+                }
+                Purpose::ImportLabels => self.import_labels(path),
+                Purpose::ExportLabels => self.export_labels(path, overwrite),
+                Purpose::ImportClasses => {
+                    self.dispatch(Command::ImportClasses { from: nunatak_app::ClassSource::Path(path), field: None });
+                }
+                Purpose::ExportClasses => self.dispatch(Command::ExportClasses { path, overwrite }),
+                Purpose::JudgeTruth => {
+                    self.judge.file = path.to_string_lossy().into_owned();
+                    self.judge.from_file = true;
+                }
+                Purpose::JudgePage => {
+                    self.dispatch(Command::SaveJudgement { html: Some(path), csv: None, overwrite });
+                }
+                Purpose::JudgeTable => {
+                    self.dispatch(Command::SaveJudgement { html: None, csv: Some(path), overwrite });
                 }
                 Purpose::ExportPath => {
                     self.export.path = path.to_string_lossy().into_owned();

@@ -4,6 +4,9 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use crate::keymap::Keymap;
+use crate::tools::ToolOptions;
+
 const KEY: &str = "nunatak";
 const MAX_RECENT: usize = 8;
 
@@ -21,8 +24,12 @@ pub(crate) enum Workspace {
     /// Layers and inspector.
     #[default]
     Look,
+    /// Classes, label layers and history.
+    Annotate,
     /// Model, references and inspector.
     Explain,
+    /// How good a map is.
+    Judge,
     /// What leaves the program.
     Export,
 }
@@ -40,6 +47,8 @@ pub(crate) struct Saved {
     pub inspector_height: Option<f32>,
     /// Where the last file was written.
     pub export_dir: Option<PathBuf>,
+    pub tools: ToolOptions,
+    pub keys: Keymap,
 }
 
 impl Default for Saved {
@@ -52,6 +61,8 @@ impl Default for Saved {
             inspector_open: true,
             inspector_height: None,
             export_dir: None,
+            tools: ToolOptions::default(),
+            keys: Keymap::default(),
         }
     }
 }

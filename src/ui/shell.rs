@@ -14,12 +14,16 @@ use crate::dialogs::Dialogs;
 use crate::map::{self, MapState, PinMark};
 use crate::palette::Palette;
 use crate::panels::{
-    self, BandsDialog, ExportPanel, InspectorPanel, LayersPanel, ModelPanel, ReferencesPanel, StatusBar,
+    self, BandsDialog, ClassesPanel, ExportPanel, FiltersPanel, HealthPanel, HistoryPanel, ImportDialog, IndexDialog,
+    InspectorPanel, JudgePanel, LayersPanel, ModelPanel, ReferencesPanel, StatusBar,
 };
+use crate::projects::Projects;
 use crate::sample::{self, Sample};
 use crate::saved::{Saved, ThemeChoice, Workspace};
+use crate::settings::Settings;
 use crate::thumbnails::Thumbnails;
 use crate::toasts::Toasts;
+use crate::tools::{self, Hand, Picker};
 use crate::wishes::Wishes;
 use crate::{RunOptions, painter, side, theme};
 
@@ -27,14 +31,25 @@ use crate::{RunOptions, painter, side, theme};
 pub struct Shell {
     pub(crate) session: Session,
     pub(crate) map: MapState,
+    pub(crate) hand: Hand,
     pub(crate) layers: LayersPanel,
+    pub(crate) classes: ClassesPanel,
+    pub(crate) filters: FiltersPanel,
+    pub(crate) history: HistoryPanel,
     pub(crate) inspector: InspectorPanel,
     pub(crate) references: ReferencesPanel,
+    pub(crate) picker: Picker,
+    pub(crate) health: HealthPanel,
+    pub(crate) import: ImportDialog,
+    pub(crate) indices: IndexDialog,
     pub(crate) model: ModelPanel,
+    pub(crate) judge: JudgePanel,
     pub(crate) export: ExportPanel,
     pub(crate) status: StatusBar,
     pub(crate) palette: Palette,
+    pub(crate) settings: Settings,
     pub(crate) dialogs: Dialogs,
+    pub(crate) projects: Projects,
     pub(crate) bands: BandsDialog,
     pub(crate) thumbnails: Thumbnails,
     pub(crate) toasts: Toasts,
@@ -52,23 +67,36 @@ impl Shell {
         theme::install(&cc.egui_ctx);
         let gpu = cc.wgpu_render_state.as_ref().map(map::install).is_some();
         let ctx = cc.egui_ctx.clone();
+        let projects = Projects::new(cc.storage.is_some());
         let session = Session::new(SessionOptions {
             wake: Arc::new(move || ctx.request_repaint()),
             device: options.device,
             painter: Some(Box::new(painter::LazyPainter::default())),
+            untitled: projects.folder.clone(),
             ..SessionOptions::default()
         });
         let mut shell = Self {
             session,
             map: MapState::default(),
+            hand: Hand::default(),
             layers: LayersPanel::default(),
+            classes: ClassesPanel::default(),
+            filters: FiltersPanel::default(),
+            history: HistoryPanel::default(),
             inspector: InspectorPanel::default(),
             references: ReferencesPanel::default(),
+            picker: Picker::default(),
+            health: HealthPanel::default(),
+            import: ImportDialog::default(),
+            indices: IndexDialog::default(),
             model: ModelPanel::default(),
+            judge: JudgePanel::default(),
             export: ExportPanel::default(),
             status: StatusBar::default(),
             palette: Palette::default(),
+            settings: Settings::default(),
             dialogs: Dialogs::default(),
+            projects,
             bands: BandsDialog::default(),
             thumbnails: Thumbnails::new(cc.storage.is_some()),
             toasts: Toasts::default(),
@@ -79,6 +107,7 @@ impl Shell {
             title_shown: String::new(),
             gpu,
         };
+        shell.saved.keys.install(&cc.egui_ctx);
         shell.thumbnails.prune(&shell.saved.recent);
         for file in &options.files {
             shell.open(file);
@@ -97,6 +126,10 @@ impl Shell {
     /// Opens a file as what its ending says it is.
     pub(crate) fn open(&mut self, path: &Path) {
         let ending = path.extension().map(|ending| ending.to_string_lossy().to_lowercase()).unwrap_or_default();
+        if Self::is_project(path) {
+            self.open_project(path);
+            return;
+        }
         let path = path.to_owned();
         self.dispatch(match ending.as_str() {
             "pth" | "pt" | "safetensors" => Command::OpenModel { path },
@@ -128,9 +161,15 @@ impl Shell {
         Situation {
             layers: !session.layers().is_empty(),
             layer: layer.is_some(),
+            savable: !session.layers().is_empty() || session.project_file().is_some(),
+            project: session.project_file().is_some(),
+            missing: !session.missing_scenes().is_empty(),
+            labels: !session.project().labels.is_empty(),
+            classes: !session.project().classes.classes.is_empty(),
+            class_map: layer.is_some_and(|layer| layer.role == LayerRole::ClassMap),
             bands: layer.is_some_and(|layer| {
                 let several = session.scene(layer.source.scene()).is_some_and(|scene| scene.info.n_bands() > 1);
-                several && !matches!(layer.style, Style::Classes { .. })
+                several && !layer.source.computed() && !matches!(layer.style, Style::Classes { .. })
             }),
             colormap: layer.is_some_and(|layer| matches!(layer.style, Style::Colormap { .. })),
             scene: panels::target_scene(session, self.map.chosen).is_some(),
@@ -138,9 +177,16 @@ impl Shell {
             model_references: session.model().is_some_and(|model| model.record.references.is_some()),
             references: !session.references().references.is_empty(),
             prior: session.prior().is_ok(),
+            painted: session.references().enabled().next().is_some()
+                && session.references().enabled().all(|reference| reference.sample.is_some()),
             pins: !self.inspector.pins.is_empty(),
             cursor: self.map.cursor.is_some(),
             job: !session.jobs().is_empty(),
+            undo: self.hand.busy()
+                || self.picker.busy()
+                || session.drawing()
+                || session.history().undo_title().is_some(),
+            redo: session.history().redo_title().is_some(),
             sample: self.sample.is_some(),
             back: self.map.camera.can_go_back(),
             forward: self.map.camera.can_go_forward(),
@@ -156,6 +202,12 @@ impl Shell {
 
     /// What the window is about: the raster that is meant, or the result made of one.
     pub(crate) fn title(&self) -> String {
+        if let Some(project) = self.session.project_file() {
+            let name = if project.untitled { "Untitled project" } else { &project.name };
+            let dot = if project.untitled || self.session.unsaved_steps() { " •" } else { "" };
+            let read_only = if project.read_only { " (read-only)" } else { "" };
+            return format!("{name}{read_only}{dot}");
+        }
         let layer = self.meant_layer().and_then(|id| self.session.layer(id));
         let Some(layer) = layer else { return "Nunatak".to_owned() };
         let scene = self.session.scene(layer.source.scene());
@@ -187,7 +239,7 @@ impl Shell {
         if now.layers {
             let rail = Frame::new().fill(palette.bar).inner_margin(Margin::symmetric(8, 8));
             Panel::left("tools").exact_size(theme::RAIL).resizable(false).frame(rail).show(ui, |ui| {
-                panels::tools_ui(ui, &self.map, now, wishes);
+                panels::tools_ui(ui, &self.session, &self.map, &mut self.hand, now, wishes);
             });
         }
         if self.saved.side_panel && (now.layers || now.model) {
@@ -201,7 +253,13 @@ impl Shell {
         let rect = ui.available_rect_before_wrap();
         if !now.layers {
             let mut open = Vec::new();
-            map::start_ui(ui, rect, &self.saved.recent, &mut self.thumbnails, now, wishes, &mut open);
+            let mut page = map::StartPage {
+                recent: &self.saved.recent,
+                thumbnails: &mut self.thumbnails,
+                unsaved: &mut self.projects.unsaved,
+                open: &mut open,
+            };
+            map::start_ui(ui, rect, &mut page, now, wishes);
             open.iter().for_each(|path| self.open(path));
             return rect;
         }
@@ -214,8 +272,17 @@ impl Shell {
             .collect();
         let explaining = self.saved.side_panel && self.saved.workspace == Workspace::Explain;
         self.map.box_explains = explaining && now.model && now.scene;
-        let cursor_on_map = map::map_ui(ui, rect, &mut self.session, &mut self.map, &marks, self.gpu);
-        self.inspector.cursor_on_map = cursor_on_map;
+        let response = map::interact(ui, rect, &mut self.session, &mut self.map);
+        self.arrive(ui.input(|input| input.time));
+        self.paint(ui, rect, &response);
+        map::draw(ui, rect, &response, &mut self.session, &mut self.map, &marks, self.gpu);
+        self.inspector.cursor_on_map = response.contains_pointer();
+        let quiet = self.map.boxing() || ui.input(|input| input.key_down(egui::Key::Space));
+        let painter = ui.painter_at(rect);
+        let Self { session, map, hand, saved, picker, .. } = self;
+        tools::picked(&painter, rect, session, map, picker);
+        tools::preview(&painter, rect, session, map, hand, &saved.tools, quiet);
+        tools::strip(ui, rect, session, map, hand, &mut saved.tools);
         self.take_pin(ui.input(|input| input.time));
         if std::mem::take(&mut self.map.fit_pressed) {
             wishes.actions.push(Action::FitLayer);
@@ -234,8 +301,17 @@ impl Shell {
         if let Some(answer) = self.dialogs.show(&ctx) {
             self.answered(answer);
         }
+        self.projects_ui(&ctx);
         if let Some(scene) = self.bands.show(&ctx, &self.session) {
             self.predict(scene);
+        }
+        self.settings.show(&ctx, &mut self.saved);
+        if let Some(command) = self.indices.show(&ctx, &self.session) {
+            wishes.commands.push(command);
+        }
+        let target = panels::target_scene(&self.session, self.map.chosen);
+        if let Some(command) = self.import.show(&ctx, &self.session, target) {
+            wishes.commands.push(command);
         }
         if let Some(pressed) = self.toasts.show(&ctx, map) {
             self.toast_pressed(pressed, &ctx);
@@ -284,10 +360,18 @@ impl eframe::App for Shell {
         self.show_title(ui.ctx());
         let now = self.situation();
         let mut wishes = Wishes::default();
-        if !self.dialogs.prompting() && !self.bands.asking() && !self.palette.open {
+        if !self.dialogs.prompting()
+            && !self.bands.asking()
+            && !self.indices.asking()
+            && !self.import.asking()
+            && !self.projects.asking()
+            && !self.palette.open
+            && !self.settings.open
+        {
             wishes.actions = action::pressed(ui.ctx(), &now);
+            self.class_keys(ui.ctx());
         } else if self.palette.open {
-            let palette = crate::action::Action::Palette.info().shortcut;
+            let palette = crate::keymap::shortcut(ui.ctx(), crate::action::Action::Palette.info());
             if palette.is_some_and(|keys| ui.input_mut(|input| input.consume_shortcut(&keys))) {
                 self.palette.toggle();
             }

@@ -49,7 +49,9 @@ impl Thumbnails {
     }
 
     fn ask(&self, ctx: &Context, raster: &Path) {
-        let Some(file) = self.file(raster) else { return };
+        let own = raster.join("thumbnails").join("project.png");
+        let project = raster.extension().is_some_and(|ending| ending == "nunatak");
+        let Some(file) = self.file(raster).map(|file| if project { own } else { file }) else { return };
         let (raster, sender, ctx) = (raster.to_owned(), self.sender.clone(), ctx.clone());
         let worker = std::thread::Builder::new().name("thumbnail".to_owned());
         let spawned = worker.spawn(move || {

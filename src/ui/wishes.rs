@@ -1,6 +1,6 @@
 //! What panels ask for during a frame; the shell fulfils it afterwards, in one place.
 
-use nunatak_app::Command;
+use nunatak_app::{Command, ReferenceEdit};
 use nunatak_domain::geo::{GeoBounds, GeoPos};
 use nunatak_domain::layer::LayerId;
 use nunatak_domain::notice::Notice;
@@ -18,6 +18,10 @@ pub(crate) struct Wishes {
     pub look_at: Option<GeoBounds>,
     /// Open the export panel for this layer.
     pub export: Option<LayerId>,
+    /// Show what an edit of the references would do, while a slider is held.
+    pub preview: Option<ReferenceEdit>,
+    /// Take the tool that picks spectra: for this reference or a new one; whether it takes away.
+    pub pick: Option<(Option<usize>, bool)>,
     /// Grad-CAM of the pixel here.
     pub explain: Option<GeoPos>,
 }

@@ -110,6 +110,15 @@ impl Camera {
         self.remember(now);
     }
 
+    /// Where a project was left.
+    pub(crate) fn look_at(&mut self, center: GeoPos, units_per_px: f64, now: f64) {
+        if units_per_px > 0.0 && units_per_px.is_finite() && center.x.is_finite() && center.y.is_finite() {
+            self.glide = None;
+            self.fresh = false;
+            self.set(Place { center, units_per_px }, now);
+        }
+    }
+
     /// The same scale around another centre.
     pub(crate) fn glide_to_center(&mut self, center: GeoPos, now: f64) {
         self.glide_to(Place { center, units_per_px: self.view.units_per_px }, now);

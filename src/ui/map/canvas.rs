@@ -22,16 +22,9 @@ pub(crate) struct PinMark {
     pub number: usize,
 }
 
-/// Draws the map into `rect` and takes what happens there. Without `gpu` everything but the
-/// pixels is drawn, as in tests. Returns whether the cursor is on the map.
-pub(crate) fn map_ui(
-    ui: &mut Ui,
-    rect: Rect,
-    session: &mut Session,
-    state: &mut MapState,
-    pins: &[PinMark],
-    gpu: bool,
-) -> bool {
+/// Takes what happened on the map since the last frame and moves the camera. The tools get
+/// their share of it before the map is drawn, so that paint is under the pointer at once.
+pub(crate) fn interact(ui: &mut Ui, rect: Rect, session: &mut Session, state: &mut MapState) -> egui::Response {
     let response = ui.interact(rect, ui.scope_id().with("map"), Sense::click_and_drag());
     response.widget_info(|| WidgetInfo::labeled(Role::Canvas, true, "Map"));
     state.pixels_per_point = f64::from(ui.pixels_per_point());
@@ -53,7 +46,19 @@ pub(crate) fn map_ui(
     if state.camera.advance(now) {
         ui.ctx().request_repaint();
     }
+    response
+}
 
+/// Draws the map into `rect`. Without `gpu` everything but the pixels is drawn, as in tests.
+pub(crate) fn draw(
+    ui: &mut Ui,
+    rect: Rect,
+    response: &egui::Response,
+    session: &mut Session,
+    state: &mut MapState,
+    pins: &[PinMark],
+    gpu: bool,
+) {
     let hidden = overlays_hidden(ui);
     let mut frame = session.frame(state.camera.view(), state.swipe);
     session.want(&frame.missing);
@@ -67,7 +72,7 @@ pub(crate) fn map_ui(
     if gpu {
         painter.add(paint::shape(ui.ctx(), rect, frame));
     }
-    follow_cursor(ui, rect, &response, session, state);
+    follow_cursor(ui, rect, response, session, state);
 
     for mark in pins {
         let pos = overlay::pos_of(rect, state.camera.view(), mark.geo, state.pixels_per_point);
@@ -82,7 +87,6 @@ pub(crate) fn map_ui(
     swipe::strip(ui, rect, session, state);
     refusals(ui, &painter, rect);
     overlay::loading(ui, rect, state, missing);
-    response.contains_pointer()
 }
 
 /// `H` is held: only imagery is shown.

@@ -16,7 +16,7 @@ const WHEEL_POINTS: f64 = 140.0;
 const ARROW_SHARE: f64 = 0.12;
 
 /// Position inside of the map in physical pixels.
-pub(super) fn screen_pos(rect: Rect, pos: Pos2, pixels_per_point: f64) -> ScreenPos {
+pub(crate) fn screen_pos(rect: Rect, pos: Pos2, pixels_per_point: f64) -> ScreenPos {
     ScreenPos {
         x: f64::from(pos.x - rect.left()) * pixels_per_point,
         y: f64::from(pos.y - rect.top()) * pixels_per_point,
@@ -37,8 +37,12 @@ pub(super) fn navigate(ui: &Ui, rect: Rect, response: &Response, state: &mut Map
         state.box_from = ui.input(|input| input.pointer.press_origin());
         state.box_by_shift = shift;
     }
+    if ui.input(|input| input.pointer.primary_pressed()) {
+        state.space_pans = space;
+    }
+    let left_pans = !state.tool.paints() || state.space_pans;
     let pans = response.dragged_by(PointerButton::Middle)
-        || (response.dragged_by(PointerButton::Primary) && state.box_from.is_none());
+        || (response.dragged_by(PointerButton::Primary) && state.box_from.is_none() && left_pans);
     if pans {
         let delta = response.drag_delta();
         state.camera.pan(f64::from(delta.x) * scale, f64::from(delta.y) * scale, now);
@@ -47,7 +51,7 @@ pub(super) fn navigate(ui: &Ui, rect: Rect, response: &Response, state: &mut Map
         end_box(ui, rect, response, state, now);
     }
     wheel(ui, rect, response, state, now);
-    if response.double_clicked() {
+    if response.double_clicked() && !state.tool.paints() {
         let anchor = response.interact_pointer_pos().map(|pos| screen_pos(rect, pos, scale));
         state.camera.glide_zoom(2.0, anchor, now);
     }
@@ -89,6 +93,14 @@ fn wheel(ui: &Ui, rect: Rect, response: &Response, state: &mut MapState, now: f6
     let anchor = screen_pos(rect, pointer, state.pixels_per_point);
     // Shift turns the wheel sideways; it still means the wheel.
     let travel = if scroll.y == 0.0 { scroll.x } else { scroll.y };
+    // The wheel's travel comes over several frames, and Shift may be let go before the last.
+    if let Some(shift) = ui.input(turned_with_shift) {
+        state.wheel_sizes = shift;
+    }
+    if state.tool.has_size() && state.wheel_sizes {
+        state.size_travel += travel;
+        return;
+    }
     let factor = pinch * (f64::from(travel) / WHEEL_POINTS).exp();
     if (factor - 1.0).abs() > 1e-6 {
         state.camera.zoom(factor, anchor, now);
@@ -97,6 +109,14 @@ fn wheel(ui: &Ui, rect: Rect, response: &Response, state: &mut MapState, now: f6
         let delta = touch.translation_delta;
         state.camera.pan(f64::from(delta.x) * state.pixels_per_point, f64::from(delta.y) * state.pixels_per_point, now);
     }
+}
+
+/// Whether Shift was held where the wheel was turned in this frame.
+fn turned_with_shift(input: &egui::InputState) -> Option<bool> {
+    input.events.iter().rev().find_map(|event| match event {
+        egui::Event::MouseWheel { modifiers, .. } => Some(modifiers.shift),
+        _ => None,
+    })
 }
 
 fn arrows(ui: &Ui, state: &mut MapState, now: f64) {
@@ -123,7 +143,7 @@ fn cursor_icon(ui: &Ui, response: &Response, state: &MapState, space: bool, left
     }
     let icon = if state.box_from.is_some() || left_zooms {
         egui::CursorIcon::Crosshair
-    } else if response.dragged() {
+    } else if response.dragged() && (!state.tool.paints() || state.space_pans) {
         egui::CursorIcon::Grabbing
     } else if space || state.tool == Tool::Pan {
         egui::CursorIcon::Grab

@@ -32,24 +32,29 @@ pub(crate) fn units_per_px_of_scale(
 }
 
 fn metres_per_unit(session: &Session, view: &MapView) -> Option<f64> {
+    metres_per_map_unit(session, view.center)
+}
+
+/// Ground length of a unit of the map at a place of it.
+pub(crate) fn metres_per_map_unit(session: &Session, at: GeoPos) -> Option<f64> {
     let crs = session.map_crs()?;
-    let shrink = if crs.geographic { view.center.y.clamp(-89.0, 89.0).to_radians().cos() } else { 1.0 };
+    let shrink = if crs.geographic { at.y.clamp(-89.0, 89.0).to_radians().cos() } else { 1.0 };
     Some(crs.metres_per_unit * shrink)
 }
 
 /// A place on the map in points.
-pub(super) fn pos_of(rect: Rect, view: &MapView, geo: GeoPos, pixels_per_point: f64) -> Pos2 {
+pub(crate) fn pos_of(rect: Rect, view: &MapView, geo: GeoPos, pixels_per_point: f64) -> Pos2 {
     let ScreenPos { x, y } = view.screen_from_geo(geo);
     egui::pos2(rect.left() + (x / pixels_per_point) as f32, rect.top() + (y / pixels_per_point) as f32)
 }
 
 /// A line with a dark edge, readable on any imagery.
-pub(super) fn line_on_map(painter: &Painter, points: [Pos2; 2]) {
+pub(crate) fn line_on_map(painter: &Painter, points: [Pos2; 2]) {
     painter.line_segment(points, Stroke::new(4.0, theme::ON_MAP_EDGE));
     painter.line_segment(points, Stroke::new(2.0, theme::ON_MAP));
 }
 
-pub(super) fn text_on_map(painter: &Painter, pos: Pos2, anchor: Align2, text: &str) -> Rect {
+pub(crate) fn text_on_map(painter: &Painter, pos: Pos2, anchor: Align2, text: &str) -> Rect {
     let font = FontId::proportional(theme::SMALL);
     for (dx, dy) in [(-1.0, 0.0), (1.0, 0.0), (0.0, -1.0), (0.0, 1.0)] {
         painter.text(pos + egui::vec2(dx, dy), anchor, text, font.clone(), theme::ON_MAP_EDGE);

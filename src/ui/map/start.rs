@@ -3,8 +3,10 @@
 use std::path::{Path, PathBuf};
 
 use egui::{Align, Align2, Layout, Rect, Response, Role, Sense, Ui, Vec2, WidgetInfo};
+use nunatak_app::{Command, UnsavedWork};
 
 use crate::action::{Action, Situation};
+use crate::projects::ago;
 use crate::thumbnails::Thumbnails;
 use crate::wishes::Wishes;
 use crate::{icons, theme, widgets};
@@ -13,26 +15,30 @@ const WIDTH: f32 = 460.0;
 const TILE: f32 = 52.0;
 /// Height of a recent file, with its thumbnail.
 const RECENT: f32 = 44.0;
+/// Rows of unsaved work at once; the next ones follow when these are gone.
+const MAX_UNSAVED: usize = 3;
 
-/// Draws the page; `open` gets a recent file that was clicked.
-pub(crate) fn start_ui(
-    ui: &mut Ui,
-    rect: Rect,
-    recent: &[PathBuf],
-    thumbnails: &mut Thumbnails,
-    now: &Situation,
-    wishes: &mut Wishes,
-    open: &mut Vec<PathBuf>,
-) {
+/// What the page lists, and where it says what was clicked.
+pub(crate) struct StartPage<'a> {
+    pub recent: &'a [PathBuf],
+    pub thumbnails: &'a mut Thumbnails,
+    /// Work of an earlier start that nobody named.
+    pub unsaved: &'a mut Vec<UnsavedWork>,
+    pub open: &'a mut Vec<PathBuf>,
+}
+
+/// Draws the page.
+pub(crate) fn start_ui(ui: &mut Ui, rect: Rect, page: &mut StartPage<'_>, now: &Situation, wishes: &mut Wishes) {
     let palette = theme::of(ui);
     ui.painter().rect_filled(rect, 0.0, palette.well);
-    let recent_rows = recent.len().min(6);
-    let height = 330.0 + if recent_rows > 0 { 44.0 + recent_rows as f32 * (RECENT + 4.0) } else { 0.0 };
+    let recent_rows = page.recent.len().min(6);
+    let recent_height = if recent_rows > 0 { 44.0 + recent_rows as f32 * (RECENT + 4.0) } else { 0.0 };
+    let height = 330.0 + TILE + recent_height + page.unsaved.len().min(MAX_UNSAVED) as f32 * (TILE + theme::UNIT);
     let top = (rect.center().y - 0.5 * height - 16.0).max(rect.top() + 16.0);
     let width = WIDTH.min(rect.width() - 32.0);
-    let page =
+    let column =
         Rect::from_min_size(egui::pos2(rect.center().x - 0.5 * width, top), Vec2::new(width, rect.bottom() - top));
-    let builder = egui::UiBuilder::new().id_salt("start page").max_rect(page).layout(Layout::top_down(Align::Min));
+    let builder = egui::UiBuilder::new().id_salt("start page").max_rect(column).layout(Layout::top_down(Align::Min));
     ui.scope_builder(builder, |ui| {
         ui.horizontal(|ui| {
             ui.label(egui::RichText::new(icons::MOUNTAINS).font(theme::icon_font(40.0)).color(palette.accent));
@@ -43,7 +49,8 @@ pub(crate) fn start_ui(
             });
         });
         ui.add_space(20.0);
-        for action in [Action::OpenRaster, Action::OpenModel, Action::TrySample] {
+        unsaved_ui(ui, page.unsaved, page.open, wishes);
+        for action in [Action::OpenProject, Action::OpenRaster, Action::OpenModel, Action::TrySample] {
             if action.enabled(now) && tile(ui, action).clicked() {
                 wishes.actions.push(action);
             }
@@ -53,16 +60,50 @@ pub(crate) fn start_ui(
         if recent_rows > 0 {
             ui.label(egui::RichText::new("RECENT").font(theme::strong_font(11.0)).color(palette.weak));
             ui.add_space(2.0);
-            for path in recent.iter().take(recent_rows) {
-                let picture = thumbnails.texture(ui.ctx(), path).map(|texture| (texture.id(), texture.size_vec2()));
+            for path in page.recent.iter().take(recent_rows) {
+                let picture =
+                    page.thumbnails.texture(ui.ctx(), path).map(|texture| (texture.id(), texture.size_vec2()));
                 if recent_row(ui, path, picture).clicked() {
-                    open.push(path.clone());
+                    page.open.push(path.clone());
                 }
             }
             ui.add_space(2.0 * theme::UNIT);
         }
         ui.label(egui::RichText::new("Or drop a file anywhere. Ctrl+P finds every action.").color(palette.weak));
     });
+}
+
+/// Work that a program which ended otherwise has left: it is offered before anything else.
+fn unsaved_ui(ui: &mut Ui, unsaved: &mut Vec<UnsavedWork>, open: &mut Vec<PathBuf>, wishes: &mut Wishes) {
+    let palette = theme::of(ui);
+    let mut gone = None;
+    for (i, work) in unsaved.iter().take(MAX_UNSAVED).enumerate() {
+        let (rect, _) = ui.allocate_exact_size(Vec2::new(ui.available_width(), TILE), Sense::hover());
+        ui.painter().rect_filled(rect, 6.0, palette.panel);
+        ui.painter().rect_stroke(rect, 6.0, egui::Stroke::new(1.0, palette.accent), egui::StrokeKind::Inside);
+        let inside = rect.shrink2(egui::vec2(14.0, 8.0));
+        let builder = egui::UiBuilder::new().id_salt(("unsaved", i)).max_rect(inside);
+        // A child of its own: a scope would move the cursor up to the inner rectangle's end.
+        let mut row = ui.new_child(builder.layout(Layout::right_to_left(Align::Center)));
+        {
+            let ui = &mut row;
+            if ui.button("Discard").clicked() {
+                wishes.commands.push(Command::DiscardUnsaved { path: work.path.clone() });
+                gone = Some(i);
+            }
+            if widgets::primary_button(ui, true, "Open").clicked() {
+                open.push(work.path.clone());
+            }
+            ui.with_layout(Layout::left_to_right(Align::Center), |ui| {
+                let text = format!("Unsaved work, {}", ago(work.changed));
+                ui.label(egui::RichText::new(text).font(theme::strong_font(14.0)).color(palette.strong));
+            });
+        }
+        ui.add_space(theme::UNIT);
+    }
+    if let Some(gone) = gone {
+        unsaved.remove(gone);
+    }
 }
 
 fn tile(ui: &mut Ui, action: Action) -> Response {
@@ -104,7 +145,14 @@ fn recent_row(ui: &mut Ui, path: &Path, picture: Option<(egui::TextureId, Vec2)>
         ui.painter().rect_filled(rect, theme::RADIUS, palette.hover);
     }
     let model = matches!(path.extension().and_then(|e| e.to_str()), Some("pth" | "pt" | "safetensors"));
-    let icon = if model { icons::BRAIN } else { icons::IMAGE };
+    let project = path.extension().is_some_and(|ending| ending == "nunatak");
+    let icon = if model {
+        icons::BRAIN
+    } else if project {
+        icons::MOUNTAINS
+    } else {
+        icons::IMAGE
+    };
     let place = Rect::from_center_size(rect.left_center() + egui::vec2(28.0, 0.0), Vec2::new(52.0, RECENT - 6.0));
     match picture {
         Some((texture, size)) => {

@@ -5,6 +5,7 @@ use nunatak_domain::layer::LayerId;
 use nunatak_domain::map::Swipe;
 
 use super::camera::Camera;
+use crate::tools::PaintTool;
 
 /// What the left mouse button does.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -14,6 +15,10 @@ pub(crate) enum Tool {
     /// Drag moves the map, a click pins.
     #[default]
     Inspect,
+    /// Strokes become reference spectra.
+    Pick,
+    /// The hand paints labels.
+    Paint(PaintTool),
 }
 
 #[derive(Default)]
@@ -32,6 +37,12 @@ pub(crate) struct MapState {
     pub double_clicked: bool,
     /// Start of the box being dragged, in points.
     pub(super) box_from: Option<egui::Pos2>,
+    /// A drag with the painting tool moves the map: Space was held when it began.
+    pub(super) space_pans: bool,
+    /// The wheel was turned with Shift the last time.
+    pub(super) wheel_sizes: bool,
+    /// Shift+wheel that the painting tool's size takes, in points.
+    pub size_travel: f32,
     /// That box began with Shift: where `box_explains`, it is explained and not zoomed to.
     pub(super) box_by_shift: bool,
     /// A Shift-dragged box means "explain this"; the shell says when.
@@ -48,4 +59,25 @@ pub(crate) struct MapState {
     pub chosen: Option<LayerId>,
     /// Physical pixels per point, as of the last frame.
     pub pixels_per_point: f64,
+}
+
+impl MapState {
+    /// A box is being dragged.
+    pub(crate) const fn boxing(&self) -> bool {
+        self.box_from.is_some()
+    }
+}
+
+impl Tool {
+    /// `[`, `]` and Shift+wheel change its size.
+    pub(super) fn has_size(self) -> bool {
+        match self {
+            Self::Paint(tool) => tool.has_size(),
+            tool => tool == Self::Pick,
+        }
+    }
+
+    pub(super) const fn paints(self) -> bool {
+        matches!(self, Self::Paint(_) | Self::Pick)
+    }
 }

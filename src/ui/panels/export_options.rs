@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 
 use nunatak_app::{Command, Session};
 use nunatak_domain::job::{
-    Connectivity, ConvertConfig, PictureReferences, PictureSwipe, PolygonizeConfig, PriorConfig, RasterLook,
-    RenderConfig, SimilarityMode, SmallPolygons,
+    Connectivity, ConvertConfig, IndexConfig, PictureReferences, PictureSwipe, PolygonizeConfig, PriorConfig,
+    RasterLook, RenderConfig, SimilarityMode, SmallPolygons,
 };
 use nunatak_domain::layer::{Layer, LayerSource};
 use nunatak_domain::map::{MapView, Swipe};
@@ -67,7 +67,8 @@ impl Format {
     pub(super) fn of(layer: &Layer) -> Vec<Self> {
         let classes = matches!(layer.style, Style::Classes { .. });
         match layer.source {
-            LayerSource::Labels { .. } => vec![Self::PictureOfView],
+            LayerSource::Labels { .. } | LayerSource::Spectral { .. } => vec![Self::PictureOfView],
+            LayerSource::Index { .. } => vec![Self::GeoTiff, Self::PictureOfView],
             LayerSource::Prior { .. } => vec![Self::GeoTiff, Self::PictureOfView],
             LayerSource::Scene { .. } if classes => vec![
                 Self::GeoTiff,
@@ -107,6 +108,10 @@ pub(super) fn commands(
     match format {
         Format::PictureOfView => vec![view_picture(session, view, swipe, out, overwrite)],
         Format::PictureOfLayer => vec![layer_picture(&scene.info, layer, out, overwrite)],
+        _ if matches!(layer.source, LayerSource::Index { .. }) => {
+            let index = layer.formula.clone().unwrap_or_default();
+            vec![Command::Index(IndexConfig { index, raster, out, overwrite })]
+        }
         _ if matches!(layer.source, LayerSource::Prior { .. }) => {
             let references = out.with_extension("references.csv");
             let prior = PriorConfig {
@@ -152,13 +157,14 @@ pub(crate) fn view_picture(
     let drawn = |layer: &Layer| match layer.source {
         LayerSource::Scene { .. } => true,
         LayerSource::Prior { .. } => with_prior,
-        // They are in no file yet.
-        LayerSource::Labels { .. } => false,
+        // They are in no file.
+        LayerSource::Labels { .. } | LayerSource::Index { .. } | LayerSource::Spectral { .. } => false,
     };
     let shown = |layer: &&Layer| layer.visible && drawn(layer);
     let layers = || session.layers().iter().filter(shown);
     let references = || PictureReferences {
         references: session.references().references.clone(),
+        bands: session.references().bands.clone(),
         normalisation: session.reference_normalisation(),
     };
     let priors = layers().any(|layer| matches!(layer.source, LayerSource::Prior { .. }));

@@ -88,6 +88,13 @@ impl InspectorPanel {
         }
     }
 
+    /// The spectrum under the cursor on the references' scale, while the cursor is on the map.
+    pub(crate) fn cursor_spectrum(&self, session: &Session) -> Option<Vec<f64>> {
+        let (probe, _) = imagery(session, self.cursor.as_ref().filter(|_| self.cursor_on_map)?)?;
+        let stored = probe.values.iter().copied().collect::<Option<Vec<f64>>>()?;
+        Some(session.reference_values(probe.scene, &stored))
+    }
+
     /// The spectrum a new reference would get: the chosen pin's on the top imagery layer.
     pub(crate) fn pinned_spectrum(&self, session: &Session) -> Option<(Color32, Vec<f64>)> {
         let (_, pin) = self.selected_pin()?;
@@ -145,19 +152,22 @@ fn spectrum(ui: &mut Ui, session: &Session, state: &InspectorPanel, answer: &Pro
             name: reference.name.clone(),
             color: theme::color(reference.color).gamma_multiply(0.75),
             values: scaled(&values),
+            spread: Vec::new(),
             main: false,
         });
     }
     for (number, pin) in state.pins.iter().enumerate() {
         let Some((pinned, _)) = pin.answer.as_ref().and_then(|answer| imagery(session, answer)) else { continue };
         let main = !state.cursor_on_map && pin.tag == answer.probe.tag;
-        curves.push(Curve { name: pin_title(number + 1, pin), color: pin.color, values: scaled(&pinned.values), main });
+        let (name, values) = (pin_title(number + 1, pin), scaled(&pinned.values));
+        curves.push(Curve { name, color: pin.color, values, spread: Vec::new(), main });
     }
     if state.cursor_on_map || state.pins.is_empty() {
         curves.push(Curve {
             name: "Pixel".to_owned(),
             color: palette.strong,
             values: scaled(&probe.values),
+            spread: Vec::new(),
             main: true,
         });
     }
@@ -308,19 +318,23 @@ fn rename_pin(ui: &mut Ui, pin: &mut Pin, renaming: &mut Option<(u64, String)>) 
 fn class_of(session: &Session, answer: &ProbeAnswer) -> Option<(Color32, String)> {
     answer.layers.iter().find_map(|probe| {
         let layer = session.layer(probe.layer)?;
-        class_at(layer, probe)
+        class_at(session, layer, probe)
     })
 }
 
 /// Class of a layer that shows classes.
-fn class_at(layer: &Layer, probe: &LayerProbe) -> Option<(Color32, String)> {
+fn class_at(session: &Session, layer: &Layer, probe: &LayerProbe) -> Option<(Color32, String)> {
     let Style::Classes { band, scheme } = &layer.style else { return None };
+    let named = |id| (scheme.get(id).map_or(Color32::TRANSPARENT, |class| theme::color(class.color)), scheme.name(id));
+    if let Some(labels) = layer.source.labels() {
+        // What is painted is in the project, and the answer may be older than the last stroke.
+        let (col, row) = (probe.pixel.col as usize, probe.pixel.row as usize);
+        return session.project().labels(labels)?.layer.get(col, row).map(named);
+    }
     if matches!(layer.source, LayerSource::Prior { .. }) {
         return None;
     }
-    let id = ClassId(probe.values.get(*band).copied().flatten()? as u32);
-    let color = scheme.get(id).map_or(Color32::TRANSPARENT, |class| theme::color(class.color));
-    Some((color, scheme.name(id)))
+    Some(named(ClassId(probe.values.get(*band).copied().flatten()? as u32)))
 }
 
 fn with_role<'a>(
@@ -342,7 +356,7 @@ fn heading(ui: &mut Ui, text: &str) {
 fn classes(ui: &mut Ui, session: &Session, answer: &ProbeAnswer) {
     for probe in &answer.layers {
         let Some(layer) = session.layer(probe.layer) else { continue };
-        let Some((color, name)) = class_at(layer, probe) else { continue };
+        let Some((color, name)) = class_at(session, layer, probe) else { continue };
         ui.add_space(theme::UNIT);
         ui.horizontal(|ui| {
             widgets::swatch(ui, color);
@@ -425,13 +439,16 @@ fn references(ui: &mut Ui, session: &Session, answer: &ProbeAnswer) {
 fn others(ui: &mut Ui, session: &Session, answer: &ProbeAnswer) {
     for probe in &answer.layers {
         let (Some(layer), Some(scene)) = (session.layer(probe.layer), session.scene(probe.scene)) else { continue };
-        let plain = layer.role == LayerRole::Imagery
+        let plain = matches!(layer.role, LayerRole::Imagery | LayerRole::Index)
             && probe.values.len() == 1
             && !matches!(layer.style, Style::Classes { .. });
         if !plain {
             continue;
         }
-        let text = probe.values[0].map_or_else(|| "no data".to_owned(), |value| physical(&scene.info, 0, value));
+        let shown = |value: f64| {
+            if layer.source.computed() { numbers::value(value) } else { physical(&scene.info, 0, value) }
+        };
+        let text = probe.values[0].map_or_else(|| "no data".to_owned(), shown);
         widgets::value_row(ui, &layer.name, &text);
     }
 }

@@ -172,9 +172,22 @@ fn menu(ui: &mut Ui, session: &Session, layer: &Layer, state: &mut LayersPanel, 
     {
         wishes.copy(ui, "Path", scene.info.path.to_string_lossy().into_owned());
     }
+    if let Some(labels) = layer.source.labels()
+        && entry(ui, icons::STACK, "Duplicate")
+    {
+        wishes.commands.push(Command::DuplicateLabels { labels });
+    }
     ui.separator();
     if entry(ui, icons::TRASH, "Remove") {
-        wishes.commands.push(Command::RemoveLayer { layer: layer.id });
+        wishes.commands.push(remove_command(layer));
+    }
+}
+
+/// Takes a layer off the map; a label layer goes with its labels, and undo brings it back.
+pub(crate) fn remove_command(layer: &Layer) -> Command {
+    match layer.source.labels() {
+        Some(labels) => Command::RemoveLabels { labels },
+        None => Command::RemoveLayer { layer: layer.id },
     }
 }
 
@@ -183,7 +196,8 @@ fn as_command(session: &Session, layer: &Layer) -> Option<Command> {
     let scene = match layer.source {
         LayerSource::Scene { scene } => scene,
         LayerSource::Prior { scene } => return Some(Command::ShowPrior { scene }),
-        LayerSource::Labels { .. } => return None,
+        LayerSource::Spectral { scene, method } => return Some(Command::ShowClasses { scene, method }),
+        LayerSource::Labels { .. } | LayerSource::Index { .. } => return None,
     };
     let info = &session.scene(scene)?.info;
     let name = info.path.with_extension("png").file_name()?.to_owned();
@@ -207,7 +221,10 @@ fn rename(ui: &mut Ui, rect: Rect, layer: &Layer, state: &mut LayersPanel, wishe
     if response.lost_focus() || escape {
         let name = text.trim().to_owned();
         if !escape && !name.is_empty() && name != layer.name {
-            wishes.commands.push(Command::RenameLayer { layer: layer.id, name });
+            wishes.commands.push(match layer.source.labels() {
+                Some(labels) => Command::RenameLabels { labels, name },
+                None => Command::RenameLayer { layer: layer.id, name },
+            });
         }
         state.renaming = None;
     } else if !response.has_focus() {

@@ -30,7 +30,11 @@ pub(crate) fn target_scene(session: &Session, chosen: Option<nunatak_domain::lay
     let imagery = |layer: &&nunatak_domain::layer::Layer| {
         layer.role == LayerRole::Imagery && matches!(layer.source, LayerSource::Scene { .. })
     };
-    let chosen = chosen.and_then(|id| session.layer(id)).filter(imagery);
+    let chosen = chosen.and_then(|id| session.layer(id));
+    if let Some(LayerSource::Labels { scene, .. }) = chosen.map(|layer| layer.source) {
+        return Some(scene);
+    }
+    let chosen = chosen.filter(imagery);
     chosen.or_else(|| session.layers().iter().rev().find(imagery)).map(|layer| layer.source.scene())
 }
 

@@ -25,7 +25,7 @@ pub(super) fn style_ui(ui: &mut Ui, session: &Session, layer: &Layer, view: &Map
     let Some(scene) = session.scene(layer.source.scene()) else { return };
     let info = &scene.info;
     let mut style = layer.style.clone();
-    let mut changed = kind_ui(ui, layer, info, &mut style);
+    let mut changed = layer.role != LayerRole::Labels && kind_ui(ui, layer, info, &mut style);
     let mut restretch = None;
     match &mut style {
         Style::Rgb { bands, stretch, method } => {
@@ -53,7 +53,8 @@ pub(super) fn style_ui(ui: &mut Ui, session: &Session, layer: &Layer, view: &Map
         }
         Style::Colormap { band, stretch, method, colormap } => {
             let prior = matches!(layer.source, LayerSource::Prior { .. });
-            if !prior && band_ui(ui, "Band", &info.bands, band) {
+            let index = layer.source.computed();
+            if !prior && !index && band_ui(ui, "Band", &info.bands, band) {
                 *stretch = Stretch::from_statistics(info.bands[*band].statistics.as_ref(), *method);
                 changed = true;
                 if info.bands[*band].statistics.is_none() && *method != StretchMethod::Manual {
@@ -62,15 +63,25 @@ pub(super) fn style_ui(ui: &mut Ui, session: &Session, layer: &Layer, view: &Map
             }
             changed |= colormap_ui(ui, colormap);
             let color = theme::of(ui).accent;
-            if stretch_ui(ui, "Values", color, &info.bands[(*band).min(info.bands.len() - 1)], stretch) {
+            // The histogram of a band says nothing of what is computed from several.
+            let mut shown = info.bands[(*band).min(info.bands.len() - 1)].clone();
+            if index {
+                shown.statistics = None;
+            }
+            if stretch_ui(ui, "Values", color, &shown, stretch) {
                 *method = StretchMethod::Manual;
                 changed = true;
             }
             changed |= gamma_ui(ui, std::slice::from_mut(stretch));
             if !prior {
                 restretch = method_ui(ui, layer, *method, view).or(restretch);
+            }
+            if !prior && !index {
                 source_note(ui, &info.bands[*band]);
             }
+        }
+        Style::Classes { .. } if layer.role == LayerRole::Labels => {
+            widgets::empty(ui, "Names and colours are those of the classes in Annotate.");
         }
         Style::Classes { scheme, .. } => changed |= classes_ui(ui, scheme),
     }
@@ -93,6 +104,9 @@ fn row(ui: &mut Ui, label: &str, contents: impl FnOnce(&mut Ui)) {
 }
 
 fn kind_ui(ui: &mut Ui, layer: &Layer, info: &SceneInfo, style: &mut Style) -> bool {
+    if layer.source.computed() {
+        return false;
+    }
     let mut kind = match style {
         Style::Rgb { .. } => Kind::Rgb,
         Style::Colormap { .. } => Kind::Colormap,

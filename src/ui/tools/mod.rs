@@ -6,6 +6,7 @@
 mod drive;
 mod lasso;
 mod options;
+mod picker;
 mod point;
 mod preview;
 mod rectangle;
@@ -23,7 +24,10 @@ use nunatak_domain::label::{Gesture, LabelsId, PaintRule};
 
 use crate::action::Action;
 
-pub(crate) use options::{Onto, ToolOptions};
+#[cfg(test)]
+pub(crate) use options::Onto;
+pub(crate) use options::ToolOptions;
+pub(crate) use picker::{Picker, picked};
 pub(crate) use preview::preview;
 pub(crate) use strip::strip;
 pub(crate) use target::{Aim, aim};

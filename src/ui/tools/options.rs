@@ -49,7 +49,7 @@ impl Default for ToolOptions {
             onto: Onto::Anything,
             connectivity: Connectivity::Four,
             metric: Metric::Angle,
-            angle_deg: 3.0,
+            angle_deg: 5.0,
             distance_percent: 5.0,
             everywhere: false,
             superpixel_px: 16,
@@ -72,13 +72,7 @@ impl ToolOptions {
     }
 
     /// What a gesture writes with a tool; Ctrl turns every tool into an eraser.
-    pub(crate) fn rule(
-        &self,
-        tool: PaintTool,
-        ctrl: bool,
-        class: Option<ClassId>,
-        scheme: &ClassScheme,
-    ) -> PaintRule {
+    pub(crate) fn rule(&self, tool: PaintTool, ctrl: bool, class: Option<ClassId>, scheme: &ClassScheme) -> PaintRule {
         let class = class.filter(|_| tool != PaintTool::Eraser && !ctrl);
         let onto = match self.onto {
             // Where nothing is there is nothing to erase.

@@ -18,11 +18,15 @@ pub(super) struct VerticesTool {
 
 impl VerticesTool {
     pub(super) const fn polygon() -> Self {
-        Self { closed: true, begun: None, positions: Vec::new(), pressed: None }
+        Self::of(true)
     }
 
     pub(super) const fn line() -> Self {
-        Self { closed: false, ..Self::polygon() }
+        Self::of(false)
+    }
+
+    const fn of(closed: bool) -> Self {
+        Self { closed, begun: None, positions: Vec::new(), pressed: None }
     }
 
     pub(super) const fn busy(&self) -> bool {

@@ -2,7 +2,7 @@
 
 use egui::{Align2, Color32, Response, Role, Sense, Stroke, StrokeKind, Ui, Vec2, WidgetInfo};
 
-use crate::action::ActionInfo;
+use crate::action::{Action, ActionInfo};
 use crate::theme;
 
 /// A square button with one glyph of the icon font; `label` is its tooltip and its accessible name.
@@ -19,6 +19,32 @@ pub(crate) fn small_icon_button(ui: &mut Ui, icon: &str, label: &str) -> Respons
 pub(crate) fn action_button(ui: &mut Ui, info: &ActionInfo, selected: bool) -> Response {
     let hint = info.hint(ui.ctx());
     glyph_button(ui, theme::ICON_BUTTON, info.icon, info.text, &hint, selected)
+}
+
+/// Undo or redo, with the step's title in the tooltip.
+pub(crate) fn step_button(ui: &mut Ui, action: Action, session: &nunatak_app::Session) -> Response {
+    let info = action.info();
+    let title = action.title(session);
+    let keys = info.keys(ui.ctx());
+    glyph_button(ui, theme::ICON_BUTTON, info.icon, info.text, &format!("{title}  ({keys})"), false)
+}
+
+/// The swatch of a class on the rail, with its digit.
+pub(crate) fn class_button(ui: &mut Ui, color: Color32, digit: &str, label: &str, selected: bool) -> Response {
+    let palette = theme::of(ui);
+    let (rect, response) = ui.allocate_exact_size(Vec2::splat(theme::ICON_BUTTON), Sense::click());
+    response.widget_info(|| WidgetInfo::selected(Role::Button, true, selected, label));
+    if response.hovered() {
+        ui.painter().rect_filled(rect, theme::RADIUS, palette.hover);
+    }
+    let square = rect.shrink(if selected { 3.0 } else { 5.0 });
+    ui.painter().rect_filled(square, 3.0, color);
+    if selected {
+        ui.painter().rect_stroke(rect.shrink(0.5), 5.0, Stroke::new(2.0, palette.strong), StrokeKind::Inside);
+    }
+    let font = theme::strong_font(theme::SMALL);
+    ui.painter().text(square.center(), Align2::CENTER_CENTER, digit, font, theme::text_on(color));
+    response.on_hover_text(label)
 }
 
 fn glyph_button(ui: &mut Ui, side: f32, icon: &str, label: &str, tooltip: &str, selected: bool) -> Response {

@@ -85,6 +85,15 @@ pub(crate) fn metres(length: f64) -> String {
     }
 }
 
+/// The same with three significant digits, for what is not exact: `1.24 km`.
+pub(crate) fn metres_rounded(length: f64) -> String {
+    if !(length > 0.0 && length.is_finite()) {
+        return metres(0.0);
+    }
+    let unit = 10f64.powf(length.log10().floor() - 2.0);
+    metres((length / unit).round() * unit)
+}
+
 fn trimmed(value: f64) -> String {
     let text = format!("{value:.3}");
     text.trim_end_matches('0').trim_end_matches('.').to_owned()
@@ -115,6 +124,8 @@ mod tests {
         assert_eq!(round_below(0.21), 0.2);
         assert_eq!(metres(round_below(4800.0)), "2 km");
         assert_eq!(metres(0.5), "50 cm");
+        assert_eq!(metres_rounded(1234.567), "1.23 km");
+        assert_eq!(metres_rounded(88.83), "88.8 m");
     }
 
     #[test]

@@ -1,8 +1,9 @@
 //! Spectra as lines over wavelength, or over band numbers where no wavelengths are known.
 
 use egui::{Color32, Ui};
-use egui_plot::{AxisHints, GridInput, GridMark, Line, LineStyle, Plot, PlotPoints, Points};
+use egui_plot::{AxisHints, FilledArea, GridInput, GridMark, Line, LineStyle, Plot, PlotPoints, Points};
 use nunatak_domain::scene::BandInfo;
+use nunatak_domain::spectra::TargetBand;
 
 use crate::theme;
 use crate::widgets::numbers;
@@ -20,6 +21,26 @@ pub(crate) struct SpectrumAxis {
 }
 
 impl SpectrumAxis {
+    /// Where nothing is known of the bands but, perhaps, their names.
+    pub(crate) fn numbered(n_bands: usize, names: &[String]) -> Self {
+        let name = |index: usize| names.get(index).cloned().unwrap_or_else(|| format!("Band {}", index + 1));
+        Self {
+            positions: (1..=n_bands).map(|n| n as f64).collect(),
+            names: (0..n_bands).map(name).collect(),
+            nm: false,
+        }
+    }
+
+    /// Bands that spectra are brought to.
+    pub(crate) fn of_targets(bands: &[TargetBand]) -> Self {
+        let names: Vec<String> = bands.iter().map(|band| band.name.clone()).collect();
+        let wavelengths: Option<Vec<f64>> = bands.iter().map(|band| band.wavelength_nm).collect();
+        match wavelengths {
+            Some(positions) if positions.len() > 1 => Self { positions, names, nm: true },
+            _ => Self::numbered(bands.len(), &names),
+        }
+    }
+
     pub(crate) fn of(bands: &[BandInfo]) -> Self {
         let wavelengths: Option<Vec<f64>> = bands.iter().map(|band| band.wavelength_nm).collect();
         let names = bands.iter().map(|band| band.name.clone()).collect();
@@ -35,6 +56,8 @@ pub(crate) struct Curve {
     pub name: String,
     pub color: Color32,
     pub values: Vec<Option<f64>>,
+    /// Standard deviation per band, drawn as a band around the values; empty where it is not known.
+    pub spread: Vec<f64>,
     /// The pixel itself: a thick line with dots.
     pub main: bool,
 }
@@ -73,6 +96,11 @@ pub(crate) fn spectrum_plot(
         .label_formatter(move |hover| Some(label(&names, hover)));
     let response = plot.show(ui, |plot| {
         let fitting = |curve: &&Curve| curve.values.len() == axis.positions.len();
+        for curve in curves.iter().filter(fitting).filter(|curve| curve.spread.len() == curve.values.len()) {
+            if let Some(area) = area(axis, curve) {
+                plot.add(area);
+            }
+        }
         for curve in curves.iter().filter(fitting).filter(|curve| !curve.main) {
             plot.line(line(axis, curve).width(1.25));
         }
@@ -84,6 +112,23 @@ pub(crate) fn spectrum_plot(
         }
     });
     response.response
+}
+
+/// One standard deviation to both sides.
+fn area(axis: &SpectrumAxis, curve: &Curve) -> Option<FilledArea> {
+    let values: Option<Vec<f64>> = curve.values.iter().copied().collect();
+    let mut rows: Vec<(f64, f64, f64)> = axis
+        .positions
+        .iter()
+        .zip(values?)
+        .zip(&curve.spread)
+        .map(|((x, y), spread)| (*x, y - spread, y + spread))
+        .collect();
+    rows.sort_by(|a, b| a.0.total_cmp(&b.0));
+    let column = |of: fn(&(f64, f64, f64)) -> f64| rows.iter().map(of).collect::<Vec<f64>>();
+    let (xs, low, high) = (column(|row| row.0), column(|row| row.1), column(|row| row.2));
+    let area = FilledArea::new("", &xs, &low, &high).fill_color(curve.color.gamma_multiply(0.22));
+    Some(area.allow_hover(false))
 }
 
 /// In the order of the axis: hyperspectral sensors list overlapping detectors one after the other.
