@@ -103,7 +103,7 @@ impl Session {
     }
 
     /// Steps are in memory alone.
-    fn journal_is_behind(&self) -> bool {
+    pub(crate) fn journal_is_behind(&self) -> bool {
         self.document.journal.as_ref().is_some_and(|journal| journal.n_unwritten() > 0)
     }
 
@@ -116,7 +116,8 @@ impl Session {
             return false;
         }
         // Labels are worth nothing without knowing their scene.
-        let unknown = |scene| self.keep.scenes.iter().all(|known| known.id != scene);
+        let unknown =
+            |scene| self.layers.scene(scene).is_some() && self.keep.scenes.iter().all(|known| known.id != scene);
         let unknown = self.document.project.labels.iter().any(|labels| unknown(labels.scene));
         if unknown || self.keep.clock.urgent {
             return !self.keep.clock.failing || self.rested(now);
@@ -126,7 +127,7 @@ impl Session {
     }
 
     /// Steps have no journal to go to: there is no project, or it is only read.
-    fn homeless(&self) -> bool {
+    pub(crate) fn homeless(&self) -> bool {
         self.keep.home.as_ref().is_none_or(|home| home.writer.is_none())
     }
 
@@ -152,6 +153,13 @@ impl Session {
             return Err(CommandError(
                 "the steps of this session are not saved: save the project first, or close it".to_owned(),
             ));
+        }
+        if self.journal_is_behind() {
+            drop(self.write_journal());
+            if self.journal_is_behind() {
+                let text = "the last steps could not be written: make room on the disk, or save elsewhere";
+                return Err(CommandError(text.to_owned()));
+            }
         }
         Ok(())
     }
@@ -191,10 +199,16 @@ impl Session {
     /// # Errors
     /// It is not among the program's own.
     pub(crate) fn discard_unsaved(&mut self, path: PathBuf) -> Result<Vec<Event>, CommandError> {
-        let own = self.untitled.as_deref().is_some_and(|folder| path.parent() == Some(folder));
+        let own = self.untitled.as_deref().is_some_and(|folder| {
+            path.file_name().is_some_and(|name| folder.join(name) == path)
+                && path.extension().is_some_and(|ending| ending == "nunatak")
+        });
         let open = self.keep.home.as_ref().is_some_and(|home| home.path == path);
         if !own || open {
             return Err(CommandError("only unsaved work that is not open can be discarded".to_owned()));
+        }
+        if nunatak_io::project::is_in_use(&path) {
+            return Err(CommandError("another window has this work open".to_owned()));
         }
         self.remove_untitled(path);
         Ok(Vec::new())

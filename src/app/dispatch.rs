@@ -259,6 +259,7 @@ impl Session {
         title: impl Into<String>,
         next: References,
     ) -> Result<Vec<Event>, CommandError> {
+        self.end_drawing();
         let edit = Edit::references(title, &self.document.project.references, next.set());
         let position = self.document.history.position();
         self.scales.retain(|(from, _)| *from <= position);

@@ -97,32 +97,31 @@ impl Document {
         Ok(touched)
     }
 
-    /// Goes towards a position of the history as far as steps are in memory.
-    ///
-    /// # Errors
-    /// A step does not fit the project.
-    pub(crate) fn travel(&mut self, goal: usize) -> Result<(Touched, Option<Fetch>), EditError> {
+    /// Goes towards a position of the history as far as steps are in memory; an error where a
+    /// step does not fit the project, with what was done until there.
+    pub(crate) fn travel(&mut self, goal: usize) -> (Touched, Result<Option<Fetch>, EditError>) {
         let mut touched = Touched::default();
         let before = self.history.position();
         let fetch = loop {
             let at = self.history.position();
-            match self.history.step_towards(goal, &mut self.project)? {
-                Travel::Done(_) => {
+            match self.history.step_towards(goal, &mut self.project) {
+                Err(error) => break Err(error),
+                Ok(Travel::Done(_)) => {
                     let step = at.min(self.history.position());
                     if let Some(edit) = self.history.edit(step) {
                         touched.add(Touched::of(&edit));
                     }
                 }
-                Travel::AtEnd => break None,
-                Travel::Fetch { step, at } => break Some(Fetch { step, at }),
+                Ok(Travel::AtEnd) => break Ok(None),
+                Ok(Travel::Fetch { step, at }) => break Ok(Some(Fetch { step, at })),
             }
         };
         if self.history.position() != before {
             self.waiting.push_back(Record::Position(self.history.position()));
             self.changes += 1;
         }
-        self.goal = fetch.is_some().then_some(goal);
-        Ok((touched, fetch))
+        self.goal = matches!(fetch, Ok(Some(_))).then_some(goal);
+        (touched, fetch)
     }
 
     /// Gives the journal what it does not have yet; a sentence where the disk refuses. What was

@@ -95,6 +95,11 @@ impl Session {
     /// Makes a step of the history and lets everything derived follow.
     pub(crate) fn make(&mut self, edit: Edit) -> Result<Vec<Event>, CommandError> {
         self.end_drawing();
+        if !edit.is_empty() {
+            // Scales of references on a branch that this step cuts off.
+            let keep = self.document.history.position() + usize::from(matches!(edit, Edit::References { .. }));
+            self.scales.retain(|(from, _)| *from <= keep);
+        }
         let touched = self.document.make(edit)?;
         Ok(self.follow(touched))
     }
@@ -240,6 +245,7 @@ impl Session {
     ) -> Result<Vec<Event>, CommandError> {
         self.check_rule(rule)?;
         self.end_drawing();
+        self.document.goal = None;
         let found = self.document.project.labels_mut(labels).ok_or(EditError::NoLabels(labels))?;
         let (stroke, dirty) = Stroke::begin(&mut found.layer, brush, rule, at);
         let title = if rule.class.is_some() { "Brush stroke" } else { "Eraser" };
@@ -312,6 +318,9 @@ impl Session {
         let Reworked { labels, title, before, after } = reworked;
         self.end_drawing();
         let current = &self.document.project.labels(labels).ok_or(EditError::NoLabels(labels))?.layer;
+        if current.rect() != before.rect() {
+            return Err(EditError::NoLabels(labels).into());
+        }
         let n_px = |layer: &LabelLayer| layer.counts().values().sum::<u64>();
         let change = rebased(LabelChange::between(&before, &after), current);
         let facts = vec![
@@ -358,9 +367,9 @@ impl Session {
     /// Undoes or redoes until so many steps are done.
     pub(crate) fn go_to(&mut self, position: usize) -> Result<Vec<Event>, CommandError> {
         self.end_drawing();
-        let (touched, fetch) = self.document.travel(position)?;
+        let (touched, fetch) = self.document.travel(position);
         let mut events = self.follow(touched);
-        if let Some(fetch) = fetch {
+        if let Some(fetch) = fetch? {
             events.extend(self.fetch_step(fetch)?);
         }
         Ok(events)
@@ -381,6 +390,10 @@ impl Session {
 
     pub(crate) fn take_step(&mut self, step: usize, at: u64, edit: Arc<Edit>) -> Result<Vec<Event>, CommandError> {
         self.document.history.supply(step, at, edit);
+        if self.document.stroke.is_some() {
+            // The hand went on meanwhile: what it paints now is not to be undone.
+            self.document.goal = None;
+        }
         match self.document.goal {
             Some(goal) => self.go_to(goal),
             None => Ok(Vec::new()),

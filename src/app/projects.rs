@@ -182,6 +182,8 @@ impl Session {
 
     /// Saves what changed; an autosave says nothing.
     pub(crate) fn save_in_place(&mut self, kind: SaveKind) -> Result<Vec<Event>, CommandError> {
+        // A snapshot holds whole strokes only, as the journal does.
+        self.end_drawing();
         let Some(Home { writer: Some(writer), name, path, .. }) = &self.keep.home else {
             return Err(CommandError("the project is open for reading only: save it under another name".to_owned()));
         };
@@ -378,6 +380,13 @@ impl Session {
     }
 
     fn take_opened(&mut self, opened: Opened) -> Vec<Event> {
+        self.end_drawing();
+        drop(self.write_journal());
+        if (self.homeless() && self.document.has_waiting()) || self.journal_is_behind() {
+            let text = "The project was not opened: steps of this session are not on the disk yet";
+            let next_step = "Save this project first, then open the other one";
+            return vec![Event::Notice(Notice::error(text).next_step(next_step))];
+        }
         let Opened { project: opened, scenes, problems, unpacked } = opened;
         let mut events = self.clear();
         let untitled = self.untitled.as_ref().is_some_and(|folder| opened.path.parent() == Some(folder));
@@ -455,7 +464,11 @@ impl Session {
     /// An empty session with the same workers.
     fn clear(&mut self) -> Vec<Event> {
         self.keep = Keep {
-            stale: self.jobs.list.iter().map(|status| status.job).chain(self.keep.stale.iter().copied()).collect(),
+            stale: (self.jobs.list.iter().map(|status| status.job))
+                .chain(self.keep.moving.iter().map(|moving| moving.job))
+                .chain(self.keep.clock.running)
+                .chain(self.keep.stale.iter().copied())
+                .collect(),
             ..Keep::default()
         };
         self.document = Document::default();

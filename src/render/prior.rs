@@ -90,10 +90,6 @@ impl PriorTiles {
         }
     }
 
-    pub(crate) fn set_per_frame(&mut self, per_frame: usize) {
-        self.per_frame = per_frame;
-    }
-
     /// Tiles computed so far.
     pub(crate) fn n_computed(&self) -> u64 {
         self.n_computed

@@ -111,12 +111,6 @@ impl MapRenderer {
         }
     }
 
-    /// Replaces the limits on video memory.
-    pub fn limit_uploads(&mut self, limits: UploadLimits) {
-        self.textures.set_limits(limits);
-        self.priors.set_per_frame(limits.prior_tiles_per_frame);
-    }
-
     /// Uploads what is missing and composes the map, `frame.view` in size; does nothing where
     /// the canvas already shows this frame. Submits its own commands: call it before the pass
     /// that `paint` draws into is submitted.

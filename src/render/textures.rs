@@ -86,10 +86,6 @@ impl TileTextures {
         }
     }
 
-    pub(crate) fn set_limits(&mut self, limits: UploadLimits) {
-        self.limits = limits;
-    }
-
     pub(crate) fn stats(&self) -> UploadStats {
         self.stats
     }

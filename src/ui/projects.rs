@@ -108,6 +108,7 @@ impl Shell {
     }
 
     pub(crate) fn project_opened(&mut self, path: &Path) {
+        self.drop_gesture();
         self.map.chosen = self.session.layers().last().map(|layer| layer.id);
         self.map.swipe = None;
         self.inspector.pins.clear();

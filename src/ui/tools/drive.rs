@@ -123,13 +123,15 @@ impl Shell {
         if matches!(self.hand.machine, Machine::Stroke(_)) && self.hand.busy() && !self.session.drawing() {
             self.hand.machine = Machine::of(tool);
         }
-        let Some(mut at) = aim(&self.session, self.map.chosen) else { return };
+        let kept = self.hand.aim.filter(|_| self.hand.busy());
+        let Some(mut at) = kept.or_else(|| aim(&self.session, self.map.chosen)) else { return };
         let presses = ui.input(|input| input.pointer.primary_pressed());
         let inputs = self.inputs(ui, rect, response, at.scene);
         let begins = presses && inputs.iter().any(|input| matches!(input, Input::Press(_)));
         if begins && !self.hand.busy() {
             let Some((scene, labels)) = self.ready_to_paint() else { return };
             at = Aim { scene, labels: Some(labels) };
+            self.hand.aim = Some(at);
         }
         if inputs.is_empty() {
             return;

@@ -207,6 +207,8 @@ pub(crate) struct Hand {
     pub(crate) size_travel: f32,
     /// What was made so that one can paint; said until something was painted.
     pub(crate) welcome: Option<String>,
+    /// What the gesture in progress was begun on.
+    pub(crate) aim: Option<Aim>,
 }
 
 impl Default for Hand {
@@ -219,6 +221,7 @@ impl Default for Hand {
             hover: None,
             size_travel: 0.0,
             welcome: None,
+            aim: None,
         }
     }
 }

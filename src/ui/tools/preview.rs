@@ -31,7 +31,8 @@ pub(crate) fn preview(
         Tool::Pick => PaintTool::Brush,
         _ => return,
     };
-    let Some(aim) = aim(session, map.chosen) else { return };
+    let kept = hand.aim.filter(|_| hand.busy());
+    let Some(aim) = kept.or_else(|| aim(session, map.chosen)) else { return };
     let screen = |pixel: PixelPos| {
         let geo = session.geo_of(aim.scene, pixel)?;
         Some(pos_of(rect, map.camera.view(), geo, map.pixels_per_point))
