@@ -426,12 +426,14 @@ pub(crate) fn pressed(ctx: &egui::Context, now: &Situation) -> Vec<Action> {
         .into_iter()
         .filter_map(|(info, shortcut)| {
             let plain = !shortcut.modifiers.any() || shortcut.modifiers == Modifiers::SHIFT;
-            if (typing && plain) || !info.action.enabled(now) {
+            let enabled = info.action.enabled(now);
+            // Redo that is not possible must not fall through to undo, whose keys are among its own.
+            if plain && (typing || !enabled) {
                 return None;
             }
             let keys = std::iter::once(&shortcut).chain(also(info.action));
             let mut keys = keys.map(|keys| ctx.input_mut(|input| input.consume_shortcut(keys)));
-            keys.any(|pressed| pressed).then_some(info.action)
+            (keys.any(|pressed| pressed) && enabled).then_some(info.action)
         })
         .collect()
 }

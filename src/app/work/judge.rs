@@ -202,6 +202,8 @@ fn same_grid(a: &SceneInfo, b: &SceneInfo) -> bool {
 pub(super) struct Matches {
     pub(super) ids: BTreeMap<u16, u16>,
     by_name: Vec<(ClassId, ClassId, String)>,
+    /// Names in the truth and on the map that only their id makes one class.
+    by_id: Vec<(String, String)>,
 }
 
 /// A name that the map has under another id wins over the id.
@@ -212,7 +214,13 @@ pub(super) fn matched(truth: &ClassScheme, map: &ClassScheme) -> Matches {
         if map.get(class.id).is_some_and(|known| like(&known.name) == like(&class.name)) {
             continue;
         }
-        let Some(twin) = map.classes.iter().find(|known| like(&known.name) == like(&class.name)) else { continue };
+        let Some(twin) = map.classes.iter().find(|known| like(&known.name) == like(&class.name)) else {
+            let made_up = |of: &Class| of.name == Class::numbered(of.id.0).name;
+            if let Some(known) = map.get(class.id).filter(|known| !made_up(known) && !made_up(class)) {
+                matches.by_id.push((class.name.clone(), known.name.clone()));
+            }
+            continue;
+        };
         let (Ok(from), Ok(to)) = (u16::try_from(class.id.0), u16::try_from(twin.id.0)) else { continue };
         matches.ids.insert(from, to);
         matches.by_name.push((class.id, twin.id, twin.name.clone()));
@@ -225,7 +233,10 @@ impl Matches {
         let one = |(truth, map, name): &(ClassId, ClassId, String)| {
             format!("{name} was matched by name: {} in the truth, {} on the map", truth.0, map.0)
         };
-        self.by_name.iter().map(one).collect()
+        let by_id = |(truth, map): &(String, String)| {
+            format!("{truth} of the truth is taken for {map} of the map: they share an id and nothing else says more")
+        };
+        self.by_name.iter().map(one).chain(self.by_id.iter().map(by_id)).collect()
     }
 }
 
